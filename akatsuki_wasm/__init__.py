@@ -1,0 +1,28 @@
+"""Turns a sentence into a deployed, sandboxed, vectorised WebAssembly function."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from akatsuki_wasm.hookspecs import hookimpl, hookspec
+
+if TYPE_CHECKING:
+    from akatsuki_wasm.module import Module
+    from akatsuki_wasm.workspace import Workspace, open
+
+__version__ = "0.1.0"
+__all__ = ["Module", "Workspace", "__version__", "hookimpl", "hookspec", "open"]
+
+_LAZY = {"Module": "akatsuki_wasm.module", "Workspace": "akatsuki_wasm.workspace", "open": "akatsuki_wasm.workspace"}
+
+
+def __getattr__(name: str) -> Any:
+    """Imports the heavy public names when they are first used, so that importing the package stays cheap."""
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_LAZY[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,542 @@
+"""The frozen dataclasses that cross the hooks: what one stage hands to the next.
+
+Requests and answers of the five stages (generate, build, check, upload, execute), and the facts that they share:
+signatures, manifests, diagnostics, users.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Protocol
+from uuid import UUID, uuid5
+
+from akatsuki_wasm import wit
+
+OwnerType = Literal["system", "admin", "user"]
+Status = Literal["uploading", "active", "disabled", "error"]
+Stage = Literal["generate", "build", "check", "upload", "execute"]
+ModuleKind = Literal["akatsuki", "core"]
+"""``akatsuki``: has an ``akatsuki.module`` section; ``core``: a plain module, known by its numeric exports alone."""
+
+OWNER_TYPES: tuple[OwnerType, ...] = ("system", "admin", "user")
+ABI_VERSION = 1
+MIB = 1024 * 1024
+WASM_PAGE = 65536
+"""Bytes in a page of linear memory."""
+
+
+class Missing:
+    """The type of `MISSING`: a parameter without a default, as None may be one."""
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+    def __reduce__(self) -> str:
+        return "MISSING"
+
+
+MISSING = Missing()
+
+
+# ---------------------------------------------------------------- signatures
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a function.
+
+    Attributes:
+        name: snake_case.
+        type: Its WIT type.
+        doc: What the author's documentation says of it, one line.
+        minimum: Smallest allowed value, inclusive, or None.
+        maximum: Largest allowed value, inclusive, or None.
+        default: A JSON-able value, or `MISSING`.
+    """
+
+    name: str
+    type: wit.Type
+    doc: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    default: Any = MISSING
+
+    @property
+    def required(self) -> bool:
+        """Whether a caller must give it: it has no default and is no ``option``."""
+        return self.default is MISSING and not isinstance(self.type, wit.Option)
+
+
+@dataclass(frozen=True)
+class Function:
+    """One exported function of a module.
+
+    Attributes:
+        name: snake_case.
+        params: In order.
+        result: WIT type of the result, or None for no result.
+        doc: First line (or lines) of the author's documentation.
+        export: The core export's name.
+        batch: The batch lane's core export, or None where the function has none.
+    """
+
+    name: str
+    params: tuple[Parameter, ...]
+    result: wit.Type | None
+    doc: str = ""
+    export: str = ""
+    batch: str | None = None
+
+    @property
+    def signature(self) -> str:
+        """WIT text, such as ``margin: func(price: f64, cost: f64) -> f64``."""
+        params = ", ".join(f"{wit.kebab(param.name)}: {param.type}" for param in self.params)
+        result = "" if self.result is None else f" -> {self.result}"
+        return f"{wit.kebab(self.name)}: func({params}){result}"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a module says of itself in its ``akatsuki.module`` section, or what its plain exports say.
+
+    Attributes:
+        functions: By declaration order.
+        description: One line.
+        kind: Where the facts come from.
+        abi: `ABI_VERSION` of the host that built it, 0 for a plain module.
+        build: Reproducible facts of the build (source sha256, prelude hash, rustc version, flags); no clock, path or name.
+    """
+
+    functions: tuple[Function, ...]
+    description: str = ""
+    kind: ModuleKind = "akatsuki"
+    abi: int = ABI_VERSION
+    build: Mapping[str, Any] = field(default_factory=dict)
+
+    def function(self, name: str) -> Function | None:
+        """The function of that name, snake_case or kebab-case, or None."""
+        wanted = wit.snake(name)
+        return next((each for each in self.functions if wit.snake(each.name) == wanted or each.export == name), None)
+
+    @property
+    def records(self) -> dict[str, wit.Record]:
+        """All records that the functions use, by snake_case name."""
+        types = [each for function in self.functions for each in (*(p.type for p in function.params), function.result)]
+        return wit.records(*types)
+
+
+# ---------------------------------------------------------------- generate
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """One message about the author's source.
+
+    Attributes:
+        level: ``error``, ``warning`` or ``note``.
+        message: One line.
+        line: Line of the author's file from 1, or None where there is no place.
+        column: Column from 1, in characters.
+        code: Such as ``E0308`` or a lint's name.
+        help: What to write instead, or empty.
+        rendered: The whole message as the compiler prints it, or empty.
+    """
+
+    level: str
+    message: str
+    line: int | None = None
+    column: int | None = None
+    code: str = ""
+    help: str = ""
+    rendered: str = ""
+
+    def __str__(self) -> str:
+        place = "" if self.line is None else f"line {self.line}: "
+        return f"{place}{self.message}"
+
+
+@dataclass(frozen=True)
+class Example:
+    """A call with its expected value, such as ``f(2, 3) == 5``.
+
+    Attributes:
+        text: As it was given.
+        function: snake_case.
+        args: Positional literals.
+        kwargs: Named literals.
+        expected: The literal on the right.
+        tolerance: Relative tolerance for floats; 0 means 1e-9, or 1e-5 where the result is f32.
+    """
+
+    text: str
+    function: str
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    expected: Any
+    tolerance: float = 0.0
+
+
+@dataclass(frozen=True)
+class GenerationRequest:
+    """What a generator is asked for.
+
+    Attributes:
+        prompt: The user's sentence, not empty.
+        name: The module name the user wants, or None for the generator to choose.
+        generator: The generator that must answer, or None for the default.
+        model: A language model's name, or None for the generator's default.
+        examples: Calls that the result must satisfy.
+    """
+
+    prompt: str
+    name: str | None = None
+    generator: str | None = None
+    model: str | None = None
+    examples: tuple[Example, ...] = ()
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """What went wrong with the attempt before, for a generator that can do better.
+
+    Attributes:
+        attempt: Number of the failed attempt, from 1.
+        stage: The stage that failed.
+        message: One line.
+        diagnostics: On the author's own lines, errors first.
+        source: What failed.
+    """
+
+    attempt: int
+    stage: Stage
+    message: str
+    diagnostics: tuple[Diagnostic, ...]
+    source: GuestSource
+
+
+@dataclass(frozen=True)
+class GuestSource:
+    """A generator's answer: one file of plain Rust.
+
+    Attributes:
+        rust: The author's file.
+        name: Suggested module name, kebab-case, such as ``vintage-filter``.
+        description: One line for people.
+        generator: Name of the generator that wrote it.
+        examples: Calls the generator itself expects to hold.
+        notes: What a reader should know, such as which words were understood and which were not.
+        usage: Model, tokens and the like, for the record; empty for the offline catalogue.
+    """
+
+    rust: str
+    name: str
+    description: str
+    generator: str
+    examples: tuple[Example, ...] = ()
+    notes: tuple[str, ...] = ()
+    usage: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def sha256(self) -> str:
+        """Hex sha256 of the UTF-8 text."""
+        return hashlib.sha256(self.rust.encode()).hexdigest()
+
+
+# ---------------------------------------------------------------- build
+
+
+@dataclass(frozen=True)
+class GuestProject:
+    """What the build stage gets: a source and the name of the module to be."""
+
+    name: str
+    source: GuestSource
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """Limits and wishes of one build.
+
+    Attributes:
+        timeout_s: Wall clock for the whole build, in seconds.
+        memory_bytes: Address space of the compiler.
+        report: Called with one line when something worth showing happens.
+    """
+
+    timeout_s: float = 60.0
+    memory_bytes: int = 4096 * MIB
+    report: Callable[[str], None] = field(default=lambda line: None, compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """Built bytes with what is known of them.
+
+    Attributes:
+        wasm: The module, custom section included.
+        manifest: What the section says, or what plain exports say.
+        source: The author's file, or None for a foreign module.
+        provenance: How it came to be (JSON-able): build facts, prompt, generator, sandbox level, checks.
+        warnings: Of the build, on the author's own lines.
+    """
+
+    wasm: bytes = field(repr=False)
+    manifest: Manifest
+    source: str | None = field(default=None, repr=False)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    warnings: tuple[Diagnostic, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """Hex sha256 of the bytes: the module's true name."""
+        return hashlib.sha256(self.wasm).hexdigest()
+
+
+# ---------------------------------------------------------------- upload
+
+
+@dataclass(frozen=True)
+class User:
+    """Who acts.
+
+    Attributes:
+        id: Stable identity.
+        name: For people.
+        is_admin: Decided by the host or by ``app_metadata``, never by the user.
+    """
+
+    id: UUID
+    name: str
+    is_admin: bool = False
+
+    NAMESPACE = UUID("5ad1d1c1-6f1f-5c52-9a55-0a6b7f6a1f0e")
+
+    @classmethod
+    def local(cls, name: str, *, is_admin: bool = False) -> User:
+        """A user of the embedded registry, known by name."""
+        return cls(uuid5(cls.NAMESPACE, name), name, is_admin)
+
+
+@dataclass(frozen=True)
+class UploadTarget:
+    """Where and as what a module is to be stored.
+
+    Attributes:
+        name: Module name, kebab-case.
+        registry: The registry that the workspace stands on.
+        user: Who stores it.
+        version: semver, or None for the next one (1.0.0, then the next minor).
+        owner_type: Of the module.
+        is_public: Whether every user may read and execute it.
+        description: One line; the manifest's where empty.
+        metadata: Free JSON of the user's.
+    """
+
+    name: str
+    registry: ModuleStore
+    user: User
+    version: str | None = None
+    owner_type: OwnerType = "user"
+    is_public: bool = False
+    description: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+class ModuleStore(Protocol):
+    """What an upload plugin may ask of the workspace's registry."""
+
+    def store(self, artifact: Artifact, target: UploadTarget) -> StoredModule:
+        """Writes the blobs, then the row: a whole module or none."""
+        ...
+
+
+@dataclass(frozen=True)
+class StoredModule:
+    """A module in a registry, as its row says.
+
+    Attributes:
+        id: Row identity.
+        name: Module name.
+        version: semver.
+        digest: Hex sha256 of the bytes.
+        owner_id: Who owns it.
+        owner_type: ``system``, ``admin`` or ``user``.
+        status: Only ``active`` ones execute.
+        description: One line.
+        manifest: Functions and their signatures.
+        provenance: How it came to be; ``source_digest`` names the author's file among the blobs.
+        size: Bytes of the wasm.
+        is_public: Whether every user may read and execute it.
+        allowed_users: Ids of users it is shared with.
+        timeout_ms: Default time limit of an execution.
+        max_execution_time_ms: Largest time limit that a caller may ask for.
+        max_memory_pages: Most pages of linear memory, 64 KiB each.
+        created_at: UTC.
+        updated_at: UTC.
+    """
+
+    id: UUID
+    name: str
+    version: str
+    digest: str
+    owner_id: UUID
+    owner_type: OwnerType
+    status: Status
+    description: str
+    manifest: Manifest
+    provenance: Mapping[str, Any]
+    size: int
+    is_public: bool
+    allowed_users: tuple[UUID, ...]
+    timeout_ms: int
+    max_execution_time_ms: int
+    max_memory_pages: int
+    created_at: datetime
+    updated_at: datetime
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+# ---------------------------------------------------------------- execute
+
+DEFAULT_TIMEOUT_MS = 5_000
+MIN_TIMEOUT_MS = 100
+MAX_TIMEOUT_MS = 30_000
+DEFAULT_MEMORY_BYTES = 1024 * MIB
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Limits of one execution.
+
+    Attributes:
+        timeout_ms: Wall clock of the guest, instantiation included.
+        memory_bytes: Most linear memory.
+        result_bytes: Largest result that is copied out.
+    """
+
+    timeout_ms: int = DEFAULT_TIMEOUT_MS
+    memory_bytes: int = DEFAULT_MEMORY_BYTES
+    result_bytes: int = 512 * MIB
+
+
+@dataclass(frozen=True)
+class ExecutableModule:
+    """What an execution plugin gets: a digest and the way to the bytes, which are read only when they are needed.
+
+    Attributes:
+        digest: Hex sha256.
+        manifest: Functions and their signatures.
+        read: Returns the bytes; called at most once per compile.
+        name: For messages.
+    """
+
+    digest: str
+    manifest: Manifest
+    read: Callable[[], bytes] = field(compare=False, repr=False)
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of one function with contract values.
+
+    Contract values, by WIT type: bool; int; float; str for ``char`` (one character) and ``string``; for a list of numbers
+    any 1-D numpy array, buffer or sequence (a result is a numpy array); a list or tuple for other lists; a tuple; for
+    a record a mapping, its `wit.record_class` or any object with those attributes (a result is the record class);
+    None or the value for an ``option``.
+
+    Attributes:
+        function: snake_case or kebab-case.
+        args: One contract value for each parameter, in order.
+    """
+
+    function: str
+    args: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True)
+class Column:
+    """Values of one parameter for every row of a batch, or one value for all of them.
+
+    Attributes:
+        values: A 1-D numpy array of the parameter's dtype (bool, integers, floats), or a sequence of str for
+            ``char`` and ``string``; a single contract value where `broadcast`. Places that are not valid hold anything.
+        valid: bool array of shape (rows,), False where the row is null; None where every row has a value.
+        broadcast: Whether `values` is one value for all rows.
+    """
+
+    values: Any
+    valid: Any = None
+    broadcast: bool = False
+
+
+@dataclass(frozen=True)
+class BatchCall:
+    """One function applied to whole columns, in the guest's batch lane.
+
+    A null in a parameter that is no ``option`` makes that row's result null without computing it.
+
+    Attributes:
+        function: snake_case or kebab-case.
+        columns: One for each parameter, in order.
+        rows: Rows of every column that is not broadcast.
+    """
+
+    function: str
+    columns: tuple[Column, ...]
+    rows: int
+
+
+@dataclass(frozen=True)
+class RowError:
+    """The error text that a function answered for one row, from 0."""
+
+    row: int
+    message: str
+
+
+@dataclass(frozen=True)
+class BatchValue:
+    """A batch's result.
+
+    Attributes:
+        values: numpy array of shape (rows,) of the result's dtype, or a list of str (None where null).
+        valid: bool array of shape (rows,), or None where every row has a value.
+        errors: One for each failed row, by row.
+    """
+
+    values: Any
+    valid: Any
+    errors: tuple[RowError, ...] = ()
+
+
+@dataclass(frozen=True)
+class ExecutionResult:
+    """What an execution gave and cost.
+
+    Attributes:
+        value: A contract value, or a `BatchValue` for a `BatchCall`.
+        execution_time_ms: Of the guest's function alone.
+        memory_used_bytes: Linear memory at the end, which is its peak.
+        cache_hit: Whether the compiled module was in memory already.
+        total_time_ms: Of the whole execution, compiling and copying included.
+    """
+
+    value: Any
+    execution_time_ms: float
+    memory_used_bytes: int
+    cache_hit: bool
+    total_time_ms: float = 0.0
+
+
+MODULE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+"""Module names: lower-case letters, digits and hyphens, at most 63."""
+
+
+def first_error(diagnostics: Sequence[Diagnostic]) -> Diagnostic | None:
+    """The first diagnostic that is an error, or None."""
+    return next((each for each in diagnostics if each.level == "error"), None)

@@ -1,0 +1,338 @@
+"""Every error that crosses a public boundary of akatsuki_wasm.
+
+The tree::
+
+    AkatsukiError
+      ConfigError
+      PluginError
+        PluginLoadError
+        StageUnhandledError
+        MissingExtraError
+      StageError
+        GenerateError
+          ModelError
+          MissingKeyError
+          UnusableReplyError
+          NoMatchError
+        BuildError
+          ToolchainError
+          SourceRejectedError      .problems
+          CompileError             .diagnostics
+          BuildTimeoutError
+        CheckError                 .case .expected .got
+        UploadError
+          StorageError
+          DigestMismatchError
+          InvalidModuleError
+        ExecuteError
+          FunctionNotFoundError
+          ArgumentError
+          GuestError
+          GuestTrap                .kind
+          ExecutionTimeout
+          MemoryLimitError
+          ResultTooLargeError
+      NotebookError                .cell
+      NotFoundError
+      PermissionDeniedError
+      ConflictError
+
+Each class has a stable ``code`` for machines, and each instance a ``hint``: the next thing to do, for people.
+``str(error)`` is the one line that says what was wrong and what was expected; the hint is kept apart from it so that a
+face can set it on a line of its own. Errors survive pickling, whatever extra facts they carry.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from akatsuki_wasm.contracts import Diagnostic
+
+
+def _rebuild(cls: type[AkatsukiError], state: dict[str, Any], args: tuple[Any, ...]) -> AkatsukiError:
+    """Makes an unpickled error again without calling a subclass's ``__init__``, whose arguments may differ."""
+    error = cls.__new__(cls, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class AkatsukiError(Exception):
+    """The root of the tree.
+
+    Args:
+        message: One line: what was wrong, what was got beside what was expected.
+        hint: The next thing to do, one line, or empty.
+    """
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+    @property
+    def message(self) -> str:
+        """The one line, without the hint."""
+        return str(self.args[0]) if self.args else self.code
+
+    def __str__(self) -> str:
+        return self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), dict(self.__dict__), self.args)
+
+
+class ConfigError(AkatsukiError):
+    """A setting is unknown, of the wrong type, or contradicts another."""
+
+    code = "config"
+
+
+class PluginError(AkatsukiError):
+    """Something about a plugin is wrong."""
+
+    code = "plugin"
+
+
+class PluginLoadError(PluginError):
+    """A plugin could not be imported or registered."""
+
+    code = "plugin-load"
+
+
+class StageUnhandledError(PluginError):
+    """Every plugin that was asked passed on a stage."""
+
+    code = "stage-unhandled"
+
+
+class MissingExtraError(PluginError):
+    """An optional dependency that this work needs is not installed."""
+
+    code = "missing-extra"
+
+
+class StageError(AkatsukiError):
+    """A stage of the pipeline failed."""
+
+    code = "stage"
+
+
+class GenerateError(StageError):
+    """No usable source came from the generator."""
+
+    code = "generate"
+
+
+class ModelError(GenerateError):
+    """The language model, or the way to it, failed."""
+
+    code = "model"
+
+
+class MissingKeyError(GenerateError):
+    """A generator needs a key that is not set."""
+
+    code = "missing-key"
+
+
+class UnusableReplyError(GenerateError):
+    """The generator answered, but not with a source."""
+
+    code = "unusable-reply"
+
+
+class NoMatchError(GenerateError):
+    """The offline catalogue has nothing that serves the prompt."""
+
+    code = "no-match"
+
+
+class BuildError(StageError):
+    """No wasm came from the source."""
+
+    code = "build"
+
+
+class ToolchainError(BuildError):
+    """There is no Rust toolchain that can build for wasm32, or it is broken."""
+
+    code = "toolchain"
+
+
+class SourceRejectedError(BuildError):
+    """The source is outside the guest contract.
+
+    Args:
+        message: One line; the first problem, with its line number.
+        problems: All problems, as diagnostics on the author's own lines.
+        hint: What to write instead of the first one.
+    """
+
+    code = "source-rejected"
+
+    def __init__(self, message: str, *, problems: Sequence[Diagnostic] = (), hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.problems = tuple(problems)
+
+
+class CompileError(BuildError):
+    """rustc refused the source.
+
+    Args:
+        message: One line; the first error, with its line number.
+        diagnostics: rustc's diagnostics on the author's own lines, errors first.
+        hint: What rustc suggests for the first one, or empty.
+    """
+
+    code = "compile"
+
+    def __init__(self, message: str, *, diagnostics: Sequence[Diagnostic] = (), hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.diagnostics = tuple(diagnostics)
+
+
+class BuildTimeoutError(BuildError):
+    """The build took longer than it may."""
+
+    code = "build-timeout"
+
+
+class CheckError(StageError):
+    """A built module did not do what a case expected.
+
+    Args:
+        message: One line that names the case.
+        case: The call that was made, as text, such as ``f(2, 3)``.
+        expected: What was expected, as text.
+        got: What came instead, as text.
+        hint: The next thing to do.
+    """
+
+    code = "check"
+
+    def __init__(self, message: str, *, case: str, expected: str, got: str, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.case = case
+        self.expected = expected
+        self.got = got
+
+
+class UploadError(StageError):
+    """A module could not be stored."""
+
+    code = "upload"
+
+
+class StorageError(UploadError):
+    """The database or the blob storage failed."""
+
+    code = "storage"
+
+
+class DigestMismatchError(UploadError):
+    """Stored bytes are not the bytes that their digest names."""
+
+    code = "digest-mismatch"
+
+
+class InvalidModuleError(UploadError):
+    """The bytes are not a module that can be stored: truncated, invalid, or importing what is not provided."""
+
+    code = "invalid-module"
+
+
+class ExecuteError(StageError):
+    """A function of a module could not be executed."""
+
+    code = "execute"
+
+
+class FunctionNotFoundError(ExecuteError):
+    """The module has no function of that name."""
+
+    code = "function-not-found"
+
+
+class ArgumentError(ExecuteError):
+    """An argument is missing, too many, of the wrong type or out of its range."""
+
+    code = "argument"
+
+
+class GuestError(ExecuteError):
+    """The function itself answered with an error (``Err`` of a Rust ``Result``)."""
+
+    code = "guest-error"
+
+
+class GuestTrap(ExecuteError):  # noqa: N818 - a trap is WebAssembly's own word for it
+    """The guest trapped: a panic, an out-of-bounds access, a stack overflow and the like.
+
+    Args:
+        message: One line: what trapped, with the panic's text where there is one.
+        kind: The trap code in lower case, such as ``unreachable`` or ``stack_overflow``.
+        hint: The next thing to do.
+    """
+
+    code = "guest-trap"
+
+    def __init__(self, message: str, *, kind: str = "unknown", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.kind = kind
+
+
+class ExecutionTimeout(ExecuteError):  # noqa: N818 - reads as subprocess.TimeoutExpired does
+    """The execution ran past its deadline."""
+
+    code = "timeout"
+
+
+class MemoryLimitError(ExecuteError):
+    """The guest needs more memory than its limit."""
+
+    code = "memory-limit"
+
+
+class ResultTooLargeError(ExecuteError):
+    """The result is larger than the limit for results."""
+
+    code = "result-too-large"
+
+
+class NotebookError(AkatsukiError):
+    """A cell of a notebook failed.
+
+    Args:
+        message: One line that names the notebook, the cell and the error.
+        cell: The failing cell's number as Jupyter shows it, from 1, or None where no cell ran.
+        hint: Where the executed notebook is.
+    """
+
+    code = "notebook"
+
+    def __init__(self, message: str, *, cell: int | None = None, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.cell = cell
+
+
+class NotFoundError(AkatsukiError):
+    """What was named does not exist, or the acting user may not know that it does."""
+
+    code = "not-found"
+
+
+class PermissionDeniedError(AkatsukiError):
+    """The acting user may not do this."""
+
+    code = "permission-denied"
+
+
+class ConflictError(AkatsukiError):
+    """The name or version is taken, or the row changed meanwhile."""
+
+    code = "conflict"

@@ -1,0 +1,252 @@
+"""The types of the guest contract, as the Component Model's WIT writes them.
+
+A type is one of the frozen dataclasses below; they compare by value and can be dictionary keys. ``str(type)`` is its WIT
+text (a record is written as its name), `parse` reads that text back.
+
+Source: the WIT format, https://github.com/WebAssembly/component-model/blob/main/design/mvp/WIT.md
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections import namedtuple
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+INTEGER_RANGES: dict[str, tuple[int, int]] = {
+    **{f"u{bits}": (0, 2**bits - 1) for bits in (8, 16, 32, 64)},
+    **{f"s{bits}": (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for bits in (8, 16, 32, 64)},
+}
+FLOATS = ("f32", "f64")
+PRIMITIVES = ("bool", *INTEGER_RANGES, *FLOATS, "char", "string")
+
+
+@dataclass(frozen=True, slots=True)
+class Primitive:
+    """``bool``, an integer, a float, ``char`` or ``string``."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_integer(self) -> bool:
+        return self.name in INTEGER_RANGES
+
+    @property
+    def is_float(self) -> bool:
+        return self.name in FLOATS
+
+    @property
+    def is_number(self) -> bool:
+        return self.is_integer or self.is_float
+
+
+@dataclass(frozen=True, slots=True)
+class List:
+    """``list<element>``."""
+
+    element: Type
+
+    def __str__(self) -> str:
+        return f"list<{self.element}>"
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether it is a list of numbers, which Python sees as a 1-D numpy array of that dtype."""
+        return isinstance(self.element, Primitive) and self.element.is_number
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """``option<inner>``; `inner` is never itself an option, so that None is unambiguous."""
+
+    inner: Type
+
+    def __str__(self) -> str:
+        return f"option<{self.inner}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """``result<ok, string>``: only as a function's own result. `ok` is None for ``result<_, string>``."""
+
+    ok: Type | None
+
+    def __str__(self) -> str:
+        return f"result<{'_' if self.ok is None else self.ok}, string>"
+
+
+@dataclass(frozen=True, slots=True)
+class Tuple:
+    """``tuple<…>`` of at least one item."""
+
+    items: tuple[Type, ...]
+
+    def __str__(self) -> str:
+        return f"tuple<{', '.join(map(str, self.items))}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A named record. Names are snake_case here and kebab-case in WIT text."""
+
+    name: str
+    fields: tuple[tuple[str, Type], ...]
+
+    def __str__(self) -> str:
+        return kebab(self.name)
+
+
+Type = Primitive | List | Option | Result | Tuple | Record
+
+BOOL, CHAR, STRING = Primitive("bool"), Primitive("char"), Primitive("string")
+U8, U16, U32, U64 = (Primitive(f"u{bits}") for bits in (8, 16, 32, 64))
+S8, S16, S32, S64 = (Primitive(f"s{bits}") for bits in (8, 16, 32, 64))
+F32, F64 = Primitive("f32"), Primitive("f64")
+
+IMAGE = Record("image", (("width", U32), ("height", U32), ("pixels", List(U8))))
+"""RGBA, 8 bits a channel, row-major, `pixels` of ``width * height * 4`` bytes, straight (not premultiplied) alpha."""
+
+
+def kebab(name: str) -> str:
+    """A name as WIT and exports write it: ``black_scholes`` becomes ``black-scholes``, ``Point2D`` ``point2-d``."""
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
+    return spaced.strip("_").replace("_", "-").lower()
+
+
+def snake(name: str) -> str:
+    """A name as people write it: ``black-scholes`` becomes ``black_scholes``."""
+    return name.replace("-", "_")
+
+
+def children(type_: Type) -> tuple[Type, ...]:
+    """The types that a type is directly made of."""
+    match type_:
+        case List(element):
+            return (element,)
+        case Option(inner):
+            return (inner,)
+        case Result(ok):
+            return () if ok is None else (ok,)
+        case Tuple(items):
+            return items
+        case Record(_, fields):
+            return tuple(field for _, field in fields)
+        case _:
+            return ()
+
+
+def records(*types: Type | None) -> dict[str, Record]:
+    """All records that the types use, by their snake_case name, each after the records that it is made of."""
+    found: dict[str, Record] = {}
+
+    def visit(type_: Type) -> None:
+        for child in children(type_):
+            visit(child)
+        if isinstance(type_, Record):
+            found.setdefault(type_.name, type_)
+
+    for type_ in types:
+        if type_ is not None:
+            visit(type_)
+    return found
+
+
+_TOKEN = re.compile(r"\s*([A-Za-z][A-Za-z0-9_-]*|[<>,_])")
+
+
+def parse(text: str, known: Mapping[str, Record] | None = None) -> Type:
+    """Reads WIT type text.
+
+    Args:
+        text: Such as ``list<tuple<string, u32>>``.
+        known: The records that the text may name, by snake_case name; `IMAGE` is known by itself only if it is in here.
+
+    Raises:
+        ValueError: The text is not a type of the contract.
+    """
+    tokens: list[str] = []
+    position = 0
+    while position < len(text.rstrip()):
+        match = _TOKEN.match(text, position)
+        if match is None:
+            raise ValueError(f"{text!r} is not a type: unexpected {text[position:].strip()[:10]!r}")
+        tokens.append(match[1])
+        position = match.end()
+    reader = _Reader(text, tokens, known or {})
+    type_ = reader.type()
+    if reader.tokens:
+        raise ValueError(f"{text!r} is not a type: {reader.tokens[0]!r} is left over")
+    return type_
+
+
+class _Reader:
+    """A recursive-descent reader; its depth is capped so that hostile text cannot exhaust the stack."""
+
+    def __init__(self, text: str, tokens: list[str], known: Mapping[str, Record]) -> None:
+        self.text, self.tokens, self.known, self.depth = text, tokens, known, 0
+
+    def take(self, expected: str | None = None) -> str:
+        token = self.tokens.pop(0) if self.tokens else "the end"
+        if expected is not None and token != expected:
+            raise ValueError(f"{self.text!r} is not a type: expected {expected!r}, got {token!r}")
+        return token
+
+    def type(self) -> Type:
+        self.depth += 1
+        if self.depth > 32:
+            raise ValueError(f"{self.text[:40]!r}… is not a type: nested deeper than 32")
+        head = self.take()
+        found: Type
+        if head in PRIMITIVES:
+            found = Primitive(head)
+        elif head == "list":
+            found = List(self.arguments(1)[0])
+        elif head == "option":
+            found = Option(self.arguments(1)[0])
+        elif head == "tuple":
+            found = Tuple(tuple(self.arguments(None)))
+        elif head == "result":
+            found = self.result()
+        elif snake(head) in self.known:
+            found = self.known[snake(head)]
+        else:
+            raise ValueError(f"{self.text!r} is not a type: {head!r} is not known")
+        self.depth -= 1
+        return found
+
+    def arguments(self, count: int | None) -> list[Type]:
+        self.take("<")
+        items = [self.type()]
+        while self.tokens and self.tokens[0] == ",":
+            self.take(",")
+            items.append(self.type())
+        self.take(">")
+        if count is not None and len(items) != count:
+            raise ValueError(f"{self.text!r} is not a type: expected {count} argument(s), got {len(items)}")
+        return items
+
+    def result(self) -> Type:
+        self.take("<")
+        ok: Type | None = None
+        if self.tokens and self.tokens[0] == "_":
+            self.take("_")
+        else:
+            ok = self.type()
+        self.take(",")
+        self.take("string")
+        self.take(">")
+        return Result(ok)
+
+
+@lru_cache(maxsize=256)
+def record_class(record: Record) -> type[Any]:
+    """The named tuple that a record is in Python; a field named as a Python keyword gets a trailing underscore."""
+    fields = [f"{name}_" if keyword.iskeyword(name) else name for name, _ in record.fields]
+    title = "".join(part.capitalize() for part in record.name.split("_"))
+    return namedtuple(title, fields)

@@ -1,0 +1,1 @@
+"""The built-in plugins: one stage each, thin over the libraries of akatsuki_wasm."""
