@@ -11,10 +11,12 @@ from __future__ import annotations
 import keyword
 import re
 from collections import namedtuple
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 INTEGER_RANGES: dict[str, tuple[int, int]] = {
     **{f"u{bits}": (0, 2**bits - 1) for bits in (8, 16, 32, 64)},

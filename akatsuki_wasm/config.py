@@ -1,0 +1,153 @@
+"""Settings: defaults < user file < project file < environment ``AKATSUKI_*`` < arguments.
+
+The user file is ``config.toml`` in the platform's configuration folder; the project file is ``akatsuki.toml`` in the
+working directory, or the file that ``AKATSUKI_CONFIG`` names. Both hold the attributes of `Settings` at their top level.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+import platformdirs
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from akatsuki_wasm.contracts import DEFAULT_MEMORY_BYTES, DEFAULT_TIMEOUT_MS, MAX_TIMEOUT_MS, MIB, MIN_TIMEOUT_MS
+from akatsuki_wasm.errors import ConfigError
+
+APP = "akatsuki_wasm"
+_COMMA_LISTS = ("block_plugins", "plugin_files")
+
+
+def _login() -> str:
+    """The operating system's user name, or ``local`` where there is none, as in some containers."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "local"
+
+
+class _Files(PydanticBaseSettingsSource):
+    """Reads the user file, then the project file over it."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        raise NotImplementedError("all fields are read at once")
+
+    def __call__(self) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        named = os.environ.get("AKATSUKI_CONFIG")
+        user_file = Path(platformdirs.user_config_path(APP)) / "config.toml"
+        for path in (user_file, Path(named) if named else Path("akatsuki.toml")):
+            try:
+                values |= tomllib.loads(path.read_text(encoding="utf-8"))
+            except FileNotFoundError:
+                if named and path == Path(named):
+                    raise ConfigError(
+                        f"AKATSUKI_CONFIG names {named}, which does not exist",
+                        hint="Create it, or unset AKATSUKI_CONFIG.",
+                    ) from None
+            except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
+                raise ConfigError(f"{path} cannot be read as TOML: {exc}", hint=f"Mend or remove {path}.") from exc
+        return values
+
+
+class Settings(BaseSettings):
+    """Where things are and what the limits are.
+
+    Attributes:
+        data_dir: Folder of the embedded registry.
+        cache_dir: Folder of what can be made again: toolchain sysroot, compiled modules.
+        database_url: SQLAlchemy URL; a SQLite file in `data_dir` where empty.
+        blob_url: obstore URL; a folder in `data_dir` where empty.
+        user: Name of the local user; the login name by default.
+        user_is_admin: Whether that user is an admin of the embedded registry.
+        generator: The generator that serves when the request names none.
+        max_repairs: Times the generator is asked again after a failed attempt.
+        timeout_ms: Default time limit of an execution, milliseconds.
+        memory_bytes: Linear memory limit of an execution.
+        result_bytes: Largest result that is copied out of a guest.
+        module_cache_size: Compiled modules kept in memory.
+        build_timeout_s: Wall clock of one build, seconds.
+        block_plugins: Plugins that are not loaded, by name. In the environment, a comma list.
+        plugin_files: Local plugin files (or folders of them) to load. In the environment, separated as PATH is.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="AKATSUKI_", extra="forbid", frozen=True)
+
+    data_dir: Path = Field(default_factory=lambda: platformdirs.user_data_path(APP))
+    cache_dir: Path = Field(default_factory=lambda: platformdirs.user_cache_path(APP))
+    database_url: str = ""
+    blob_url: str = ""
+    user: str = Field(default_factory=_login, min_length=1, max_length=64)
+    user_is_admin: bool = True
+    generator: str = "offline"
+    max_repairs: int = Field(default=3, ge=0, le=20)
+    timeout_ms: int = Field(default=DEFAULT_TIMEOUT_MS, ge=MIN_TIMEOUT_MS, le=MAX_TIMEOUT_MS)
+    memory_bytes: int = Field(default=DEFAULT_MEMORY_BYTES, ge=MIB, le=4096 * MIB)
+    result_bytes: int = Field(default=512 * MIB, ge=1, le=4096 * MIB)
+    module_cache_size: int = Field(default=20, ge=1, le=10_000)
+    build_timeout_s: float = Field(default=60.0, gt=0, le=3600)
+    block_plugins: Annotated[tuple[str, ...], NoDecode] = ()
+    plugin_files: Annotated[tuple[Path, ...], NoDecode] = ()
+
+    @field_validator(*_COMMA_LISTS, mode="before")
+    @classmethod
+    def _split(cls, value: Any, info: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        separator = os.pathsep if info.field_name == "plugin_files" else ","
+        return tuple(part.strip() for part in value.split(separator) if part.strip())
+
+    @field_validator("data_dir", "cache_dir", mode="after")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Puts the files below the environment and the environment below arguments."""
+        return init_settings, env_settings, _Files(settings_cls)
+
+    @property
+    def resolved_database_url(self) -> str:
+        """`database_url`, or the SQLite file in `data_dir`."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'registry.db'}"
+
+    @property
+    def resolved_blob_url(self) -> str:
+        """`blob_url`, or the folder in `data_dir`."""
+        return self.blob_url or (self.data_dir / "blobs").as_uri()
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Reads the settings.
+
+    Args:
+        overrides: Attributes of `Settings`; None values are left out, so that an option that was not given changes nothing.
+
+    Raises:
+        ConfigError: A setting is unknown or out of its range.
+    """
+    try:
+        return Settings(**{name: value for name, value in overrides.items() if value is not None})
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        name = ".".join(str(part) for part in first["loc"]) or "settings"
+        known = ", ".join(sorted(Settings.model_fields))
+        if first["type"] == "extra_forbidden":
+            raise ConfigError(f"{name!r} is not a setting", hint=f"The settings are: {known}.") from exc
+        raise ConfigError(
+            f"the setting {name} is {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}",
+            hint=f"Set AKATSUKI_{name.upper()}, or {name} in akatsuki.toml, to such a value.",
+        ) from exc
