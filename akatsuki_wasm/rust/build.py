@@ -1,0 +1,274 @@
+"""Builds a rendered guest crate into a wasm module, in a private folder, under limits, reproducibly.
+
+The source is untrusted while it compiles. What holds here: only the given files exist; cargo runs offline and locked
+with a clean environment, its own home and no configuration of the user's or of any parent folder; limits hold for
+each process; the wall clock kills the whole group; the folder is removed in every case.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import re
+import signal
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from akatsuki_wasm.contracts import MIB, Diagnostic
+from akatsuki_wasm.errors import BuildError, BuildTimeoutError, CompileError
+from akatsuki_wasm.rust.build_folder import private_folder
+from akatsuki_wasm.rust.build_process import Finished, run
+from akatsuki_wasm.rust.diagnostics import MessageReader
+from akatsuki_wasm.rust.toolchain import INSTALL_HINT, TARGET, Toolchain
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+log = logging.getLogger(__name__)
+
+RUSTFLAGS = ("-C", "target-feature=+simd128")
+PROFILE = {"opt-level": "3", "lto": "fat", "codegen-units": "1", "panic": "abort", "strip": "symbols"}
+FLAGS = (*(f"{name}={value}" for name, value in PROFILE.items()), " ".join(RUSTFLAGS))
+"""How modules are built, for the provenance: no path, so that it is the same on all machines."""
+
+_RESERVED = re.compile(r"\.cargo|build\.rs|rust-toolchain(\.toml)?|target")
+_OUT_OF_MEMORY = re.compile(r"memory allocation of \d+ bytes failed|out of memory|Cannot allocate memory|bad_alloc")
+_SIGNALLED = re.compile(r"\(signal: (\d+)")
+
+
+@dataclass(frozen=True)
+class BuildLimits:
+    """Limits of one build.
+
+    Attributes:
+        wall_s: Wall clock of the whole build, in seconds.
+        cpu_s: CPU time of each process, in seconds.
+        memory_bytes: Address space of each process.
+        file_bytes: Largest file that it may write.
+        open_files: Most open files of each process.
+        output_bytes: Most that the compiler may print.
+        diagnostics: Most errors, and most warnings, that are kept.
+        wasm_bytes: Largest module.
+    """
+
+    wall_s: float = 60.0
+    cpu_s: int = 30
+    memory_bytes: int = 4096 * MIB
+    file_bytes: int = 64 * MIB
+    open_files: int = 256
+    output_bytes: int = 64 * MIB
+    diagnostics: int = 50
+    wasm_bytes: int = 32 * MIB
+
+    @property
+    def rlimits(self) -> dict[str, int]:
+        """As the launcher takes them."""
+        return {
+            "CPU": self.cpu_s,
+            "AS": self.memory_bytes,
+            "FSIZE": self.file_bytes,
+            "NOFILE": self.open_files,
+            "CORE": 0,
+        }
+
+
+@dataclass(frozen=True)
+class BuildOutput:
+    """What a build gave.
+
+    Attributes:
+        wasm: The module.
+        warnings: Of the compiler, those on the author's lines first.
+        seconds: Wall clock of cargo.
+        flags: How it was built; no path is among them.
+    """
+
+    wasm: bytes
+    warnings: tuple[Diagnostic, ...]
+    seconds: float
+    flags: tuple[str, ...]
+
+
+def build_crate(
+    files: Mapping[str, str],
+    *,
+    toolchain: Toolchain,
+    options: BuildLimits | None = None,
+    work_root: Path | None = None,
+) -> BuildOutput:
+    """Builds a crate of type cdylib. The same files and toolchain give the same bytes, in any folder.
+
+    Args:
+        files: Text by path inside the crate; ``Cargo.toml`` is among them, ``Cargo.lock`` may be.
+        toolchain: From `find_toolchain`.
+        options: Limits; the default ones where None.
+        work_root: Where the private folder is made; the system's folder for temporary files where None.
+
+    Raises:
+        CompileError: rustc refused the source.
+        BuildTimeoutError: It took more wall clock or CPU time than it may.
+        BuildError: The crate, the disk or a limit stood in the way.
+    """
+    limits = options or BuildLimits()
+    manifest = _checked_manifest(files)
+    _refuse_root_configuration()
+    try:
+        with private_folder(work_root) as work:
+            crate = work / "crate"
+            _write(crate, {"Cargo.lock": _lock(manifest), **files})
+            reader = MessageReader(limits.diagnostics)
+            finished = run(
+                _command(toolchain, crate),
+                environment=_environment(toolchain, work),
+                timeout_s=limits.wall_s,
+                on_line=reader.feed,
+                output_bytes=limits.output_bytes,
+                rlimits=limits.rlimits,
+            )
+            if finished.code != 0 or finished.timed_out or finished.overflowed:
+                raise _failure(finished, reader, limits, toolchain)
+            wasm = _artifact(reader, work, limits)
+    except OSError as exc:
+        raise _storage_error(exc) from exc
+    log.debug("built %d bytes in %.2f s with %s", len(wasm), finished.seconds, toolchain.version)
+    return BuildOutput(wasm, reader.warnings, finished.seconds, FLAGS)
+
+
+def _checked_manifest(files: Mapping[str, str]) -> Mapping[str, object]:
+    """Refuses a file that would be outside the crate or that cargo would take orders from."""
+    for name in files:
+        parts = PurePosixPath(name).parts
+        if not parts or name.startswith("/") or ".." in parts or "\0" in name or _RESERVED.fullmatch(parts[0]):
+            raise BuildError(f"a crate may not have the file {name!r}", hint="put Rust files under src/")
+    try:
+        manifest = tomllib.loads(files["Cargo.toml"])
+    except KeyError:
+        raise BuildError("the crate has no Cargo.toml", hint="render it with the glue") from None
+    except tomllib.TOMLDecodeError as exc:
+        raise BuildError(f"the crate's Cargo.toml is not TOML: {exc}") from exc
+    if "workspace" not in manifest:
+        raise BuildError("the crate's Cargo.toml has no [workspace]: cargo would join one of a parent folder")
+    package = manifest.get("package")
+    if not isinstance(package, dict) or not {"name", "version"} <= package.keys():
+        raise BuildError("the crate's Cargo.toml has no [package] with a name and a version")
+    if "build" in package:
+        raise BuildError("the crate's Cargo.toml names a build script, which would run on this machine")
+    return package
+
+
+def _refuse_root_configuration() -> None:
+    """Cargo reads configuration from the working folder, which is /, and its parents, of which there is none."""
+    for name in ("config.toml", "config"):
+        if Path("/.cargo", name).exists():
+            raise BuildError(
+                f"cargo would read /.cargo/{name}, which may change what it runs", hint=f"move /.cargo/{name} away"
+            )
+
+
+def _lock(package: Mapping[str, object]) -> str:
+    """The lock file of a package without dependencies; cargo is not allowed to make one."""
+    return f'version = 4\n\n[[package]]\nname = "{package["name"]}"\nversion = "{package["version"]}"\n'
+
+
+def _write(crate: Path, files: Mapping[str, str]) -> None:
+    for name, text in files.items():
+        path = crate / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text.encode("utf-8"))
+
+
+def _command(toolchain: Toolchain, crate: Path) -> list[str | Path]:
+    return [
+        *(toolchain.cargo, "build", "--release", "--frozen", "--lib", "--target", TARGET),
+        *("--message-format=json", "--manifest-path", crate / "Cargo.toml"),
+    ]
+
+
+def _environment(toolchain: Toolchain, work: Path) -> dict[str, str]:
+    """Everything that cargo and rustc see; nothing comes from the user's environment."""
+    for name in ("home", "cargo-home", "tmp"):
+        (work / name).mkdir()
+    flags = [*toolchain.rustflags, *RUSTFLAGS, f"--remap-path-prefix={work.resolve()}=/build"]
+    profile = {f"CARGO_PROFILE_RELEASE_{name.upper().replace('-', '_')}": value for name, value in PROFILE.items()}
+    return {
+        "PATH": os.pathsep.join(dict.fromkeys([str(toolchain.rustc.parent), "/usr/bin", "/bin"])),
+        "HOME": str(work / "home"),
+        "TMPDIR": str(work / "tmp"),
+        "CARGO_HOME": str(work / "cargo-home"),
+        "CARGO_TARGET_DIR": str(work / "target"),
+        "CARGO_ENCODED_RUSTFLAGS": "\x1f".join(flags),  # unlike RUSTFLAGS it allows spaces in paths
+        "CARGO_INCREMENTAL": "0",
+        "CARGO_NET_OFFLINE": "true",
+        "CARGO_TERM_COLOR": "never",
+        "CARGO_CACHE_AUTO_CLEAN_FREQUENCY": "never",
+        "RUSTC": str(toolchain.rustc),
+        "RUSTC_WRAPPER": "",
+        "RUSTC_WORKSPACE_WRAPPER": "",
+        "RUST_BACKTRACE": "0",
+        "LC_ALL": "C.UTF-8",
+        "SOURCE_DATE_EPOCH": "0",
+        **profile,
+    }
+
+
+def _artifact(reader: MessageReader, work: Path, limits: BuildLimits) -> bytes:
+    if reader.artifact is None:
+        raise BuildError("cargo built no module: expected a [lib] with crate-type cdylib in Cargo.toml")
+    path = Path(reader.artifact)
+    if not path.resolve().is_relative_to(work.resolve()):
+        raise BuildError(f"cargo put the module outside its folder: {path}")
+    size = path.stat().st_size
+    if size > limits.wasm_bytes:
+        raise BuildError(f"the module has {size} bytes: at most {limits.wasm_bytes} are allowed")
+    return path.read_bytes()
+
+
+def _failure(finished: Finished, reader: MessageReader, limits: BuildLimits, toolchain: Toolchain) -> BuildError:
+    """The error of a build that ended without a module."""
+    if finished.timed_out:
+        return BuildTimeoutError(
+            f"the build took longer than its limit of {limits.wall_s:g} s",
+            hint="look for constants that take long to evaluate, or raise the limit",
+        )
+    if finished.overflowed:
+        return BuildError(f"the compiler printed more than its limit of {limits.output_bytes} bytes")
+    tail = "\n".join(finished.tail)
+    signalled = _SIGNALLED.search(tail)
+    if signalled and int(signalled[1]) == signal.SIGXCPU:
+        return BuildTimeoutError(
+            f"the compiler used more than its limit of {limits.cpu_s} s of CPU time",
+            hint="look for constants that take long to evaluate, or raise the limit",
+        )
+    if _OUT_OF_MEMORY.search(tail):
+        return BuildError(
+            f"the compiler needed more than its limit of {limits.memory_bytes // MIB} MiB of memory",
+            hint="look for deeply nested types and very large constants",
+        )
+    if (signalled and int(signalled[1]) == signal.SIGXFSZ) or "File too large" in tail:
+        return BuildError(
+            f"the compiler wrote a file larger than its limit of {limits.file_bytes // MIB} MiB",
+            hint="look for very large statics and constants",
+        )
+    if "No space left on device" in tail:
+        return _storage_error(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+    if reader.errors:
+        return _compile_error(reader.errors, reader.warnings)
+    lines = [line for line in finished.tail if line.startswith("error")] or list(finished.tail[-1:]) or ["no message"]
+    return BuildError(
+        f"cargo failed with exit code {finished.code} ({toolchain.version}): {lines[0][:300]}", hint=INSTALL_HINT
+    )
+
+
+def _compile_error(errors: Sequence[Diagnostic], warnings: Sequence[Diagnostic]) -> CompileError:
+    first = errors[0]
+    code = f" [{first.code}]" if first.code else ""
+    return CompileError(f"{first}{code}", diagnostics=(*errors, *warnings), hint=first.help)
+
+
+def _storage_error(exc: OSError) -> BuildError:
+    full = exc.errno in (errno.ENOSPC, errno.EDQUOT)
+    hint = "free some disk space" if full else "set TMPDIR to a folder that you can write"
+    return BuildError(f"the build's folder cannot be written: {exc.strerror or exc}", hint=hint)
