@@ -1,0 +1,1 @@
+//! Other sizes and places of an `Image`: resize, crop, turn, flip, pixels between pixels.
