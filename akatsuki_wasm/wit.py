@@ -1,7 +1,7 @@
 """The types of the guest contract, as the Component Model's WIT writes them.
 
-A type is one of the frozen dataclasses below; they compare by value and can be dictionary keys. ``str(type)`` is its WIT
-text (a record is written as its name), `parse` reads that text back.
+A type is one of the frozen dataclasses below; they compare by value and can be dictionary keys. ``str(type)`` is its
+WIT text (a record is written as its name), `parse` reads that text back.
 
 Source: the WIT format, https://github.com/WebAssembly/component-model/blob/main/design/mvp/WIT.md
 """
@@ -116,9 +116,13 @@ IMAGE = Record("image", (("width", U32), ("height", U32), ("pixels", List(U8))))
 
 
 def kebab(name: str) -> str:
-    """A name as WIT and exports write it: ``black_scholes`` becomes ``black-scholes``, ``Point2D`` ``point2-d``."""
+    """A name as WIT and exports write it: ``black_scholes`` becomes ``black-scholes``, ``Point2D`` ``point2-d``.
+
+    Every word of a WIT name begins with a letter, so a word that begins with a digit joins the one before it:
+    ``rotate_90`` becomes ``rotate90``.
+    """
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
-    return spaced.strip("_").replace("_", "-").lower()
+    return re.sub(r"-(?=[0-9])", "", re.sub(r"[_-]+", "-", spaced).strip("-")).lower()
 
 
 def snake(name: str) -> str:
