@@ -1,0 +1,87 @@
+"""Checks the Rust that ships and the Rust that is rendered: rustfmt on the prelude, clippy on a guest crate.
+
+Formatter and linter come from the toolchain that builds modules. clippy looks at a rendered crate (the prelude, the glue
+and an example author's file) for wasm32, as it is built, with warnings as errors.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from akatsuki_wasm.config import load_settings
+from akatsuki_wasm.errors import AkatsukiError
+from akatsuki_wasm.resources import data_folder
+from akatsuki_wasm.rust.glue import render_crate
+from akatsuki_wasm.rust.signatures import parse_source
+from akatsuki_wasm.rust.toolchain import TARGET, Toolchain, find_toolchain
+
+EXAMPLE = Path(__file__).with_name("check_rust_example.rs")
+ALLOWED_LINTS = (
+    "dead_code",  # a crate carries the whole prelude, and uses the part that its author calls
+    "unused_imports",  # `use crate::prelude::*` is appended for every author, whether or not it is needed
+)
+
+
+def beside(toolchain: Toolchain, program: str) -> Path:
+    """The program of the same toolchain.
+
+    Raises:
+        SystemExit: It is not installed.
+    """
+    path = toolchain.rustc.with_name(program)
+    if not path.exists():
+        sys.exit(f"{program} is not beside {toolchain.rustc}\n  run: rustup component add rustfmt clippy")
+    return path
+
+
+def check_format(toolchain: Toolchain) -> bool:
+    """Runs ``rustfmt --check`` on every Rust file that ships, and on the example."""
+    files = [EXAMPLE, *sorted(data_folder("rust_templates").rglob("*.rs"))]
+    command = [beside(toolchain, "rustfmt"), "--check", "--edition", "2021"]
+    return subprocess.run([*command, *files], check=False).returncode == 0
+
+
+def check_lints(toolchain: Toolchain) -> bool:
+    """Runs clippy on a rendered guest crate."""
+    source = EXAMPLE.read_text("utf-8")
+    crate = render_crate("check-rust", source, parse_source(source))
+    with tempfile.TemporaryDirectory(prefix="akatsuki-check-") as folder:
+        for name, content in crate.files.items():
+            path = Path(folder) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
+        environment = {
+            **os.environ,
+            "PATH": os.pathsep.join([str(toolchain.cargo.parent), os.environ.get("PATH", os.defpath)]),
+            "RUSTC": str(toolchain.rustc),
+            "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS": " ".join(toolchain.rustflags),
+        }
+        allowed = [flag for lint in ALLOWED_LINTS for flag in ("-A", lint)]
+        command = [beside(toolchain, "cargo-clippy"), "clippy", "--quiet", "--offline", "--target", TARGET]
+        return (
+            subprocess.run(
+                [*command, "--", "-D", "warnings", *allowed], cwd=folder, env=environment, check=False
+            ).returncode
+            == 0
+        )
+
+
+def main() -> int:
+    """Runs both, and says what was looked at."""
+    try:
+        toolchain = find_toolchain(load_settings().cache_dir)
+        results = {"rustfmt": check_format(toolchain), "clippy": check_lints(toolchain)}
+    except AkatsukiError as error:
+        print(f"error: {error}\n  {error.hint}", file=sys.stderr)
+        return 4
+    for name, passed in results.items():
+        print(f"{name}: {'passed' if passed else 'FAILED'} ({toolchain.description})")
+    return 0 if all(results.values()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
