@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from akatsuki_wasm.config import Settings
 
-Origin = Literal["built-in", "installed", "file"]
+Origin = Literal["built-in", "installed", "file", "object"]
 
 BUILTIN_PLUGINS = {
     "offline": "akatsuki_wasm_plugins.offline:OfflinePlugin",
@@ -157,7 +157,7 @@ class AkatsukiPluginManager(pluggy.PluginManager):
         for name, plugin in self.list_name_plugin():
             if plugin is None:
                 continue
-            origin, location, version = self._origins.get(name, ("file", type(plugin).__name__, ""))
+            origin, location, version = self._origins.get(name, ("object", type(plugin).__name__, ""))
             hooks = tuple(sorted(caller.name for caller in self.get_hookcallers(plugin) or ()))
             infos.append(PluginInfo(name, version, hooks, origin, location))
         return sorted(infos, key=lambda info: (info.origin != "built-in", info.name))
@@ -212,7 +212,11 @@ def _load_error(name: str, location: str, exc: Exception) -> PluginLoadError:
 
 
 def create_plugin_manager(
-    settings: Settings | None = None, *, plugin_files: Iterable[Path] = (), block: Iterable[str] = ()
+    settings: Settings | None = None,
+    *,
+    plugin_files: Iterable[Path] = (),
+    block: Iterable[str] = (),
+    plugins: Iterable[object] = (),
 ) -> AkatsukiPluginManager:
     """Makes a manager with the built-in, installed and asked-for local plugins, and configures them.
 
@@ -221,6 +225,7 @@ def create_plugin_manager(
             reads the settings of the environment.
         plugin_files: More local files or folders to load.
         block: More plugins not to load, by name. They are not imported.
+        plugins: Plugin objects or classes, such as one defined in a notebook; an attribute ``name`` names one.
 
     Raises:
         PluginLoadError: A plugin cannot be imported or does not fit the hooks.
@@ -237,5 +242,8 @@ def create_plugin_manager(
     manager.load_installed()
     for path in (*settings.plugin_files, *plugin_files):
         manager.load_file(Path(path))
+    for plugin in plugins:
+        kind = plugin.__name__ if isinstance(plugin, type) else type(plugin).__name__
+        manager.add(plugin, str(getattr(plugin, "name", kind)), origin="object", location=kind)
     manager.tell("akatsuki_configure", settings=settings)
     return manager

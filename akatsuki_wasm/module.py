@@ -1,0 +1,276 @@
+"""A module as a Python user holds it: its functions are Python functions with signatures and docstrings."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from akatsuki_wasm import wit
+from akatsuki_wasm.contracts import MISSING, Artifact, ExecutableModule, ExecutionResult, Function, Parameter
+from akatsuki_wasm.errors import FunctionNotFoundError
+from akatsuki_wasm.values.bind import describe_type, did_you_mean, range_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from uuid import UUID
+
+    from akatsuki_wasm.contracts import Manifest, StoredModule
+    from akatsuki_wasm.workspace import Workspace
+
+
+class Module:
+    """One version of one module, ready to execute.
+
+    Its functions are attributes: ``m.vintage(photo, strength=0.7)``. Where a function's name is also an attribute of
+    this class, ``m.functions["name"]`` and ``m.call("name", …)`` reach it.
+
+    Args:
+        workspace: Where it executes.
+        artifact: Bytes, manifest and provenance of a module that is not deployed, or None.
+        stored: The registry's row of a deployed one, or None.
+        name: The module's name.
+    """
+
+    def __init__(
+        self, workspace: Workspace, *, name: str, artifact: Artifact | None = None, stored: StoredModule | None = None
+    ) -> None:
+        if (artifact is None) == (stored is None):
+            raise ValueError("a module is made of an artifact or of a stored row")
+        self._workspace = workspace
+        self._artifact = artifact
+        self.name = name
+        self.stored = stored
+        """The registry's row, or None while the module is not deployed."""
+        self.functions = {each.name: BoundFunction(self, each) for each in self.manifest.functions}
+        """All functions by name."""
+
+    @property
+    def _facts(self) -> StoredModule | Artifact:
+        facts = self.stored if self.stored is not None else self._artifact
+        assert facts is not None  # noqa: S101 - __init__ makes sure of one of the two
+        return facts
+
+    @property
+    def manifest(self) -> Manifest:
+        """Functions with their signatures."""
+        return self._facts.manifest
+
+    @property
+    def digest(self) -> str:
+        """Hex sha256 of the bytes."""
+        return self._facts.digest
+
+    @property
+    def provenance(self) -> Mapping[str, Any]:
+        """How the module came to be."""
+        return self._facts.provenance
+
+    @property
+    def id(self) -> UUID | None:
+        """The registry's identity, or None while the module is not deployed."""
+        return None if self.stored is None else self.stored.id
+
+    @property
+    def version(self) -> str | None:
+        """semver, or None while the module is not deployed."""
+        return None if self.stored is None else self.stored.version
+
+    @property
+    def description(self) -> str:
+        """One line."""
+        return (self.stored.description if self.stored is not None else "") or self.manifest.description
+
+    @property
+    def source(self) -> str | None:
+        """The author's Rust, or None for a module that was not built here."""
+        if self.stored is not None:
+            return self._workspace.registry.source(self.stored)
+        return None if self._artifact is None else self._artifact.source
+
+    @property
+    def wasm(self) -> bytes:
+        """The module's bytes."""
+        if self.stored is not None:
+            return self._workspace.registry.read_wasm(self.stored.digest)
+        assert self._artifact is not None  # noqa: S101 - __init__ makes sure of one of the two
+        return self._artifact.wasm
+
+    @property
+    def executable(self) -> ExecutableModule:
+        """What execution plugins get."""
+        return ExecutableModule(self.digest, self.manifest, lambda: self.wasm, self.name)
+
+    def function(self, name: str) -> BoundFunction:
+        """The function of that name, snake_case or kebab-case.
+
+        Raises:
+            FunctionNotFoundError: There is none; the error names the close ones.
+        """
+        found = self.manifest.function(name)
+        if found is None:
+            names = list(self.functions)
+            raise FunctionNotFoundError(
+                f"{self.name} has no function {name!r}{did_you_mean(name, names)}",
+                hint=f"It has {', '.join(names) or 'no functions'}.",
+            )
+        return self.functions[found.name]
+
+    def call(self, function: str, /, *args: Any, timeout_ms: int | None = None, **kwargs: Any) -> Any:
+        """Executes a function and returns its value.
+
+        Args:
+            function: Its name.
+            args: Values of the parameters in order. Images are PIL images or uint8 arrays of shape (H, W), (H, W, 3) or
+                (H, W, 4); columns are pandas Series or 1-D arrays.
+            timeout_ms: Time limit in milliseconds, 100 to the module's maximum; the module's default where None.
+            kwargs: Values by parameter name.
+
+        Raises:
+            ExecuteError: The call is wrong, the guest failed or a limit was met.
+        """
+        return self.execute(function, *args, timeout_ms=timeout_ms, **kwargs).value
+
+    def execute(self, function: str, /, *args: Any, timeout_ms: int | None = None, **kwargs: Any) -> ExecutionResult:
+        """As `call`, but returns the value together with what the execution cost."""
+        bound = self.function(function)
+        result, value = self._workspace.execute(self, bound.function, args, kwargs, timeout_ms=timeout_ms)
+        return replace(result, value=value)
+
+    def __getattr__(self, name: str) -> BoundFunction:
+        functions = self.__dict__.get("functions", {})
+        if name in functions:
+            return functions[name]  # type: ignore[no-any-return]  # __dict__ has no types
+        raise AttributeError(f"{self.__dict__.get('name', 'module')!r} has no function or attribute {name!r}")
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *self.functions})
+
+    def __repr__(self) -> str:
+        version = f"@{self.version}" if self.version else " (not deployed)"
+        return f"<Module {self.name}{version}: {', '.join(self.functions)}>"
+
+    def _repr_html_(self) -> str:
+        from akatsuki_wasm.notebook.display import module_html
+
+        return module_html(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able facts: id, name, version, digest, functions and description."""
+        return {
+            "id": str(self.id) if self.id else None,
+            "name": self.name,
+            "version": self.version,
+            "digest": self.digest,
+            "description": self.description,
+            "functions": [function_facts(each) for each in self.manifest.functions],
+        }
+
+
+class BoundFunction:
+    """One function of a module as a Python callable with a real signature and docstring."""
+
+    def __init__(self, module: Module, function: Function) -> None:
+        self.module = module
+        self.function = function
+        self.__name__ = function.name
+        self.__qualname__ = f"{module.name}.{function.name}"
+        self.__doc__ = docstring(function)
+        self.__signature__ = signature(function)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.module.call(self.function.name, *args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<function {self.__qualname__}{self.__signature__}>"
+
+
+_ANNOTATIONS = {"bool": "bool", "char": "str", "string": "str", "f32": "float", "f64": "float"}
+
+
+def annotation(type_: wit.Type | None) -> str:
+    """The Python type of a contract type, as text for signatures."""
+    if type_ is None:
+        return "None"
+    if type_ == wit.IMAGE:
+        return "Image"
+    match type_:
+        case wit.Primitive(name):
+            return _ANNOTATIONS.get(name, "int")
+        case wit.Option(inner):
+            return f"{annotation(inner)} | None"
+        case wit.Result(ok):
+            return annotation(ok)
+        case wit.List(element):
+            return "ndarray" if type_.is_numeric else f"list[{annotation(element)}]"
+        case wit.Tuple(items):
+            return f"tuple[{', '.join(map(annotation, items))}]"
+        case _:
+            return wit.record_class(type_).__name__ if isinstance(type_, wit.Record) else str(type_)
+
+
+def signature(function: Function) -> inspect.Signature:
+    """The Python signature of a function, with defaults."""
+    kind: Any = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    params, defaults_began = [], False
+    for param in function.params:
+        default: Any = inspect.Parameter.empty
+        if param.default is not MISSING:
+            default = param.default
+        elif not param.required:
+            default = None
+        defaults_began = defaults_began or default is not inspect.Parameter.empty
+        # Python allows no plain parameter after one with a default; such a one is given by name.
+        plain_after = defaults_began and default is inspect.Parameter.empty
+        kind = inspect.Parameter.KEYWORD_ONLY if plain_after else kind
+        params.append(inspect.Parameter(param.name, kind, default=default, annotation=annotation(param.type)))
+    return inspect.Signature(params, return_annotation=annotation(function.result))
+
+
+def docstring(function: Function) -> str:
+    """The docstring of a function: the author's words, each parameter with its type, range and default."""
+    lines = [function.doc or function.signature]
+    if function.params:
+        lines += ["", "Args:"]
+        lines += [f"    {param.name}: {describe_parameter(param)}" for param in function.params]
+    lines += ["", "Returns:", f"    {describe_type(_plain(function.result)) if function.result else 'Nothing'}."]
+    return "\n".join(lines)
+
+
+def _plain(type_: wit.Type | None) -> wit.Type:
+    inner = type_.ok if isinstance(type_, wit.Result) else type_
+    return inner if inner is not None else wit.Tuple(())
+
+
+def describe_parameter(param: Parameter) -> str:
+    """One line: help, type, range and default."""
+    facts = [describe_type(param.type)]
+    if param.minimum is not None or param.maximum is not None:
+        facts.append(range_text(param))
+    if param.default is not MISSING:
+        facts.append(f"default {json.dumps(param.default, ensure_ascii=False)}")
+    return f"{param.doc} ({', '.join(facts)})".strip()
+
+
+def function_facts(function: Function) -> dict[str, Any]:
+    """JSON-able facts of a function: name, signature, documentation and parameters."""
+    return {
+        "name": function.name,
+        "signature": function.signature,
+        "description": function.doc,
+        "batch": function.batch is not None,
+        "parameters": [
+            {
+                "name": param.name,
+                "type": str(param.type),
+                "description": param.doc,
+                "minimum": param.minimum,
+                "maximum": param.maximum,
+                **({} if param.default is MISSING else {"default": param.default}),
+                "required": param.required,
+            }
+            for param in function.params
+        ],
+        "result": None if function.result is None else str(function.result),
+    }

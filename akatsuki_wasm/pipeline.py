@@ -1,0 +1,232 @@
+"""The pipeline: generate, build, check, upload, with hooks around each stage and the repair loop.
+
+The pipeline knows hooks and contracts only; what a stage does is a plugin's business.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from akatsuki_wasm.contracts import (
+    Artifact,
+    BatchCall,
+    BuildOptions,
+    Call,
+    Diagnostic,
+    Example,
+    ExecutableModule,
+    ExecutionResult,
+    Feedback,
+    GenerationRequest,
+    GuestProject,
+    GuestSource,
+    Limits,
+    Stage,
+    StoredModule,
+    UploadTarget,
+)
+from akatsuki_wasm.errors import (
+    AkatsukiError,
+    CheckError,
+    CompileError,
+    GenerateError,
+    SourceRejectedError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from akatsuki_wasm.checks import CheckReport
+    from akatsuki_wasm.manager import AkatsukiPluginManager
+
+T = TypeVar("T")
+
+_REPAIRABLE = (SourceRejectedError, CompileError, CheckError)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One turn of the repair loop.
+
+    Attributes:
+        number: From 1.
+        source: What the generator wrote.
+        failed_stage: Where it failed, or None where it passed.
+        message: Why, or empty.
+        diagnostics: On the author's own lines.
+        seconds: Of the whole turn.
+    """
+
+    number: int
+    source: GuestSource
+    failed_stage: Stage | None
+    message: str
+    diagnostics: tuple[Diagnostic, ...]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Design:
+    """What a successful design made.
+
+    Attributes:
+        artifact: Built and checked; its provenance says how it came to be.
+        source: The generator's answer that passed.
+        report: What was checked.
+        attempts: All turns, the passing one last.
+    """
+
+    artifact: Artifact
+    source: GuestSource
+    report: CheckReport
+    attempts: tuple[Attempt, ...]
+
+
+class Pipeline:
+    """Drives the stages through the plugins.
+
+    Args:
+        plugins: Who answers.
+        build_options: Limits of each build.
+    """
+
+    def __init__(self, plugins: AkatsukiPluginManager, build_options: BuildOptions | None = None) -> None:
+        self.plugins = plugins
+        self.build_options = build_options or BuildOptions()
+
+    def design(self, request: GenerationRequest, *, max_repairs: int, attempts: list[Attempt] | None = None) -> Design:
+        """From a prompt to a built and checked module.
+
+        Args:
+            request: What is wanted.
+            max_repairs: Times the generator is asked again after a source that failed.
+            attempts: Receives every turn as it ends, so that a caller has them after a failure too.
+
+        Raises:
+            StageError: The last turn's failure.
+        """
+        turns = [] if attempts is None else attempts
+        feedback: Feedback | None = None
+        failure: AkatsukiError | None = None
+        for number in range(1, max_repairs + 2):
+            started = time.perf_counter()
+            try:
+                source = self.generate(request, feedback, number)
+            except GenerateError:
+                # A generator that cannot do better leaves the failure of its own source as the thing to report.
+                if failure is not None:
+                    raise failure from None
+                raise
+            try:
+                artifact = self.build(GuestProject(request.name or source.name, source), number)
+                report = self.check(artifact, (*request.examples, *source.examples), source.name, number)
+            except _REPAIRABLE as exc:
+                failure = exc
+                feedback = _feedback(exc, number, source)
+                seconds = time.perf_counter() - started
+                turns.append(Attempt(number, source, feedback.stage, str(exc), feedback.diagnostics, seconds))
+                continue
+            turns.append(Attempt(number, source, None, "", artifact.warnings, time.perf_counter() - started))
+            return Design(_with_provenance(artifact, request, source, report, turns), source, report, tuple(turns))
+        raise failure if failure is not None else AssertionError("a design has at least one turn")
+
+    def generate(self, request: GenerationRequest, feedback: Feedback | None, attempt: int) -> GuestSource:
+        """Asks the generators."""
+        return self._stage(
+            "generate",
+            request.name or request.prompt,
+            attempt,
+            lambda: self._ask("akatsuki_generate", GuestSource, request=request, feedback=feedback),
+            lambda source: f"{source.name} by {source.generator}, {len(source.rust.splitlines())} lines of Rust",
+        )
+
+    def build(self, project: GuestProject, attempt: int = 1) -> Artifact:
+        """Asks the builders."""
+        return self._stage(
+            "build",
+            project.name,
+            attempt,
+            lambda: self._ask("akatsuki_build", Artifact, project=project, options=self.build_options),
+            lambda artifact: f"{len(artifact.wasm):,} bytes, sha256 {artifact.digest[:12]}",
+        )
+
+    def check(self, artifact: Artifact, examples: Sequence[Example], name: str, attempt: int = 1) -> CheckReport:
+        """Tries every function on small inputs, and every example."""
+        from akatsuki_wasm.checks import check_module
+
+        module = ExecutableModule(artifact.digest, artifact.manifest, lambda: artifact.wasm, name)
+
+        def execute(call: Call | BatchCall, limits: Limits) -> ExecutionResult:
+            return self.execute(module, call, limits)
+
+        return self._stage(
+            "check",
+            name,
+            attempt,
+            lambda: check_module(artifact.manifest, examples, execute),
+            lambda report: report.summary,
+        )
+
+    def upload(self, artifact: Artifact, target: UploadTarget) -> StoredModule:
+        """Asks the uploaders."""
+        return self._stage(
+            "upload",
+            target.name,
+            1,
+            lambda: self._ask("akatsuki_upload", StoredModule, artifact=artifact, target=target),
+            lambda stored: f"{stored.name}@{stored.version}",
+        )
+
+    def execute(self, module: ExecutableModule, call: Call | BatchCall, limits: Limits) -> ExecutionResult:
+        """Asks the executors. No stage hooks: an execution may take microseconds."""
+        return self._ask("akatsuki_execute", ExecutionResult, module=module, call=call, limits=limits)
+
+    def _stage(self, stage: Stage, name: str, attempt: int, work: Callable[[], T], summarise: Callable[[T], str]) -> T:
+        self.plugins.tell("akatsuki_before_stage", stage=stage, name=name, attempt=attempt)
+        started = time.perf_counter()
+        try:
+            answer = work()
+        except AkatsukiError as exc:
+            self.plugins.tell(
+                "akatsuki_stage_failed",
+                stage=stage,
+                name=name,
+                attempt=attempt,
+                seconds=time.perf_counter() - started,
+                error=exc,
+            )
+            raise
+        self.plugins.tell(
+            "akatsuki_after_stage",
+            stage=stage,
+            name=name,
+            attempt=attempt,
+            seconds=time.perf_counter() - started,
+            summary=summarise(answer),
+        )
+        return answer
+
+
+def _feedback(error: AkatsukiError, attempt: int, source: GuestSource) -> Feedback:
+    if isinstance(error, CheckError):
+        text = f"{error}; expected {error.expected}, got {error.got}"
+        return Feedback(attempt, "check", str(error), (Diagnostic("error", text, code="check"),), source)
+    found = error.problems if isinstance(error, SourceRejectedError) else getattr(error, "diagnostics", ())
+    return Feedback(attempt, "build", str(error), tuple(found), source)
+
+
+def _with_provenance(
+    artifact: Artifact, request: GenerationRequest, source: GuestSource, report: CheckReport, turns: list[Attempt]
+) -> Artifact:
+    """Adds the design's facts to the build's. They live in the registry, not in the bytes."""
+    design: dict[str, Any] = {
+        "prompt": request.prompt,
+        "generator": source.generator,
+        "notes": list(source.notes),
+        "usage": dict(source.usage),
+        "attempts": len(turns),
+        "checks": {"automatic": report.automatic, "examples": list(report.examples)},
+    }
+    return replace(artifact, provenance={**artifact.provenance, **design})

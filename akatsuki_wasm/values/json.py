@@ -1,0 +1,48 @@
+"""Contract values to JSON, as the DESIGN table of types says: what HTTP and ``--json`` answer."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+from typing import Any
+
+from akatsuki_wasm import wit
+from akatsuki_wasm.values.images import to_pil
+
+_EXACT = 2**53
+"""The largest integer up to which every JSON reader keeps integers exact; larger ones are written as strings."""
+
+
+def to_json(type_: wit.Type | None, value: Any) -> Any:
+    """Converts a contract value (``result`` types arrive unwrapped) to JSON-able data.
+
+    64-bit integers beyond 2**53 become strings, NaN and infinities the strings ``"NaN" "Infinity" "-Infinity"``, images
+    PNG data URLs, records objects.
+    """
+    if type_ == wit.IMAGE:
+        return data_url(to_pil(value))
+    match type_:
+        case None:
+            return None
+        case wit.Option(inner) | wit.Result(inner):
+            return None if value is None else to_json(inner, value)
+        case wit.List(element):
+            return [to_json(element, item) for item in (value.tolist() if hasattr(value, "tolist") else value)]
+        case wit.Tuple(items):
+            return [to_json(item, each) for item, each in zip(items, value, strict=True)]
+        case wit.Record(_, fields):
+            return {name: to_json(field, each) for (name, field), each in zip(fields, value, strict=True)}
+        case wit.Primitive("u64" | "s64"):
+            return value if abs(value) <= _EXACT else str(value)
+        case wit.Primitive("f32" | "f64") if not math.isfinite(value):
+            return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+        case _:
+            return value
+
+
+def data_url(image: Any) -> str:
+    """A PIL image as a PNG data URL."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", compress_level=1)
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"

@@ -1,0 +1,574 @@
+"""The workspace: the one object that a user holds. Designs, builds, deploys, loads and executes modules."""
+
+from __future__ import annotations
+
+import time
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from akatsuki_wasm.config import Settings, load_settings
+from akatsuki_wasm.contracts import (
+    MIN_TIMEOUT_MS,
+    MODULE_NAME,
+    WASM_PAGE,
+    Artifact,
+    BatchValue,
+    BuildOptions,
+    Call,
+    Example,
+    ExecutionResult,
+    Function,
+    GenerationRequest,
+    GuestProject,
+    GuestSource,
+    Limits,
+    OwnerType,
+    StoredModule,
+    UploadTarget,
+    User,
+)
+from akatsuki_wasm.errors import (
+    AkatsukiError,
+    ArgumentError,
+    ExecutionTimeout,
+    GuestError,
+    NotFoundError,
+    PermissionDeniedError,
+    SourceRejectedError,
+)
+from akatsuki_wasm.manager import AkatsukiPluginManager, create_plugin_manager
+from akatsuki_wasm.module import Module
+from akatsuki_wasm.pipeline import Attempt, Pipeline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from types import TracebackType
+    from uuid import UUID
+
+import numpy as np
+
+    from akatsuki_wasm.registry.registry import Registry
+
+
+def open(  # noqa: A001 - reads as akatsuki_wasm.open(), as PIL.Image.open does
+    *,
+    acting_as: str | None = None,
+    plugin_files: Iterable[Path | str] = (),
+    block_plugins: Iterable[str] = (),
+    plugins: Iterable[object] = (),
+    **settings: Any,
+) -> Workspace:
+    """Opens the workspace of this machine's user.
+
+    Args:
+        acting_as: Act as another user of the embedded registry, without admin rights.
+        plugin_files: Local plugin files or folders to load.
+        block_plugins: Plugins not to load, by name.
+        plugins: Plugin objects to register, such as one defined in a notebook.
+        settings: Attributes of `akatsuki_wasm.config.Settings` that override files and environment.
+
+    Raises:
+        ConfigError: A setting is unknown or out of its range.
+    """
+    return Workspace(
+        load_settings(**settings),
+        acting_as=acting_as,
+        plugin_files=plugin_files,
+        block_plugins=block_plugins,
+        plugins=plugins,
+    )
+
+
+class Workspace:
+    """Settings, plugins and a registry, and the user who acts.
+
+    Nothing is opened before it is needed. A context manager; `close` releases the registry, which is opened again on the
+    next use.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        acting_as: str | None = None,
+        plugin_files: Iterable[Path | str] = (),
+        block_plugins: Iterable[str] = (),
+        plugins: Iterable[object] = (),
+    ) -> None:
+        self.settings = settings
+        self.user = (
+            User.local(settings.user, is_admin=settings.user_is_admin)
+            if acting_as in (None, settings.user)
+            else User.local(str(acting_as))
+        )
+        self._plugin_files = tuple(Path(path) for path in plugin_files)
+        self._block = tuple(block_plugins)
+        self._extra_plugins = tuple(plugins)
+
+    # ------------------------------------------------------------ parts
+
+    @cached_property
+    def plugins(self) -> AkatsukiPluginManager:
+        """The plugin manager, made on first use."""
+        return create_plugin_manager(
+            self.settings, plugin_files=self._plugin_files, block=self._block, plugins=self._extra_plugins
+        )
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The registry, opened on first use; an empty one is made where there is none."""
+        from akatsuki_wasm.registry.registry import Registry
+
+        return Registry.open(self.settings.resolved_database_url, self.settings.resolved_blob_url)
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """The pipeline over this workspace's plugins."""
+        return Pipeline(self.plugins, BuildOptions(timeout_s=self.settings.build_timeout_s))
+
+    def close(self) -> None:
+        """Closes the registry."""
+        registry = self.__dict__.pop("registry", None)
+        if registry is not None:
+            registry.close()
+
+    def __enter__(self) -> Workspace:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        role = "admin" if self.user.is_admin else "user"
+        return f"<Workspace of {self.user.name} ({role}) at {self.settings.data_dir}>"
+
+    # ------------------------------------------------------------ design
+
+    def design(
+        self,
+        prompt: str,
+        *,
+        name: str | None = None,
+        generator: str | None = None,
+        model: str | None = None,
+        examples: Sequence[str | Example] = (),
+        owner_type: OwnerType = "user",
+        public: bool = False,
+        version: str | None = None,
+        max_repairs: int | None = None,
+        deploy: bool = True,
+    ) -> Module:
+        """Turns a sentence into a module: generates, builds, checks and stores it.
+
+        Args:
+            prompt: What the module should do, in words or as a formula.
+            name: Module name; the generator chooses one where None.
+            generator: Which generator; the settings' one where None.
+            model: Which language model, for generators that have one.
+            examples: Calls that must hold, such as ``"f(2, 3) == 5"``.
+            owner_type: Of the module. ``system`` and ``admin`` need an admin.
+            public: Whether every user may execute it.
+            version: semver; the next one where None.
+            max_repairs: Times the generator is asked again; the settings' number where None.
+            deploy: Whether to store it.
+
+        Raises:
+            ArgumentError: The prompt is empty, or a name or example is malformed.
+            StageError: A stage failed.
+        """
+        if not prompt.strip():
+            raise ArgumentError(
+                "the prompt is empty",
+                hint='Say what the module should do: akatsuki design wasm "create a vintage filter"',
+            )
+        if name is not None:
+            check_module_name(name)
+        from akatsuki_wasm.checks import parse_example
+
+        parsed = tuple(parse_example(each) if isinstance(each, str) else each for each in examples)
+        request = GenerationRequest(prompt.strip(), name, generator, model, parsed)
+        if deploy and name is not None:
+            self._check_may_store(name, owner_type)
+        attempts: list[Attempt] = []
+        started = time.perf_counter()
+        try:
+            made = self.pipeline.design(
+                request,
+                max_repairs=self.settings.max_repairs if max_repairs is None else max_repairs,
+                attempts=attempts,
+            )
+        except AkatsukiError as exc:
+            if deploy:
+                self._remember(request, attempts, time.perf_counter() - started, error=exc)
+            raise
+        final = name or made.source.name
+        if not deploy:
+            return Module(self, name=final, artifact=made.artifact)
+        module = self.deploy(
+            made.artifact,
+            name=final,
+            version=version,
+            owner_type=owner_type,
+            public=public,
+            description=made.source.description,
+        )
+        self._remember(request, attempts, time.perf_counter() - started, module=module.stored)
+        return module
+
+    def build(self, source: Path | str, *, name: str | None = None) -> Artifact:
+        """Builds a Rust file to a module, without storing it.
+
+        Args:
+            source: A path of a ``.rs`` file or of a folder with one, or (as a str with a line break) the source itself.
+            name: Module name; the file's stem where None.
+
+        Raises:
+            BuildError: The source is outside the guest contract or does not compile, or there is no toolchain.
+            NotFoundError: There is no such file.
+        """
+        if isinstance(source, str) and "\n" in source:
+            text, stem = source, "module"
+        else:
+            path = _source_file(Path(source))
+            text, stem = _read_source(path), path.stem
+        final = name or to_module_name(stem)
+        check_module_name(final)
+        return self.pipeline.build(GuestProject(final, GuestSource(text, final, "", "file")))
+
+    def check(self, artifact: Artifact, examples: Sequence[str | Example] = (), *, name: str = "module") -> None:
+        """Tries every function of a built module on small inputs, and the examples.
+
+        Raises:
+            CheckError: A case failed.
+        """
+        from akatsuki_wasm.checks import parse_example
+
+        parsed = [parse_example(each) if isinstance(each, str) else each for each in examples]
+        self.pipeline.check(artifact, parsed, name)
+
+    def deploy(
+        self,
+        wasm: Path | bytes | Artifact,
+        *,
+        name: str | None = None,
+        version: str | None = None,
+        owner_type: OwnerType = "user",
+        public: bool = False,
+        description: str = "",
+    ) -> Module:
+        """Stores a module: a whole one or none.
+
+        Args:
+            wasm: A built artifact, a path of a ``.wasm`` file, or its bytes.
+            name: Module name; the file's stem where None.
+            version: semver; the next one where None.
+            owner_type: Of the module. ``system`` and ``admin`` need an admin.
+            public: Whether every user may execute it.
+            description: One line; the module's own where empty.
+
+        Raises:
+            InvalidModuleError: The bytes are no module, or it imports what is not provided.
+            ConflictError: The name or version is taken.
+            PermissionDeniedError: The acting user may not store such a module.
+        """
+        if isinstance(wasm, Path | str):
+            path = Path(wasm)
+            name = name or to_module_name(path.stem)
+            wasm = read_file(path, "a .wasm file")
+        if name is None:
+            raise ArgumentError("the module has no name", hint="Give one: --name NAME")
+        check_module_name(name)
+        if isinstance(wasm, bytes):
+            from akatsuki_wasm import manifest
+
+            wasm = Artifact(wasm, manifest.for_binary(wasm))
+        target = UploadTarget(
+            name=name,
+            registry=self.registry,
+            user=self.user,
+            version=version,
+            owner_type=owner_type,
+            is_public=public,
+            description=description,
+        )
+        stored = self.pipeline.upload(wasm, target)
+        return Module(self, name=stored.name, stored=stored)
+
+    def _check_may_store(self, name: str, owner_type: OwnerType) -> None:
+        """Fails before the work of a build where storing its result could only fail."""
+        self.registry.check_target(name, self.user, owner_type)
+
+    def _remember(
+        self,
+        request: GenerationRequest,
+        attempts: Sequence[Attempt],
+        seconds: float,
+        *,
+        module: StoredModule | None = None,
+        error: AkatsukiError | None = None,
+    ) -> None:
+        last = attempts[-1].source if attempts else None
+        self.registry.generations(self.user).record(
+            prompt=request.prompt,
+            generator=last.generator if last else (request.generator or self.settings.generator),
+            model=request.model,
+            source_name=last.name if last else None,
+            attempts=[_attempt_facts(each) for each in attempts],
+            module_id=module.id if module else None,
+            error_message=str(error) if error else None,
+            seconds=seconds,
+        )
+
+    # ------------------------------------------------------------ modules
+
+    def load(self, reference: str | UUID) -> Module:
+        """Loads a stored module.
+
+        Args:
+            reference: ``name`` (its newest version), ``name@version``, or an id.
+
+        Raises:
+            NotFoundError: There is none that the acting user may read; the hint names close ones.
+        """
+        row = self.registry.modules(self.user).find(str(reference))
+        return Module(self, name=row.module_name, stored=row.to_stored())
+
+    def list_modules(self, owner_type: OwnerType | None = None) -> list[StoredModule]:
+        """All modules that the acting user may read, by name and version.
+
+        Args:
+            owner_type: Only these.
+        """
+        modules = self.registry.modules(self.user)
+        rows = modules.list_all() if owner_type is None else modules.list_by_owner_type(owner_type)
+        return [row.to_stored() for row in rows]
+
+    def history(self, module: str | UUID | Module | None = None, limit: int = 50) -> list[Any]:
+        """Executions, the newest first.
+
+        Args:
+            module: Only this module's; the acting user's own executions where None.
+            limit: At most so many.
+
+        Returns:
+            `akatsuki_wasm.registry.models.WasmExecution` rows.
+        """
+        executions = self.registry.executions(self.user)
+        if module is None:
+            return list(executions.list_own(limit=limit))
+        found = module if isinstance(module, Module) else self.load(module)
+        if found.id is None:
+            return []
+        return list(executions.list_by_module(found.id, limit=limit))
+
+    # ------------------------------------------------------------ execute
+
+    def execute(
+        self,
+        module: Module,
+        function: Function,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        *,
+        timeout_ms: int | None = None,
+    ) -> tuple[ExecutionResult, Any]:
+        """Executes a function with Python values, checks the permission and records the execution.
+
+        Args:
+            module: A module of this workspace.
+            function: One of its functions.
+            args: Positional Python values.
+            kwargs: Named Python values.
+            timeout_ms: Time limit in milliseconds, or None for the module's.
+
+        Returns:
+            The result with its contract value, and the value as Python users hold it.
+
+        Raises:
+            ExecuteError: The call is wrong, the guest failed or a limit was met.
+            PermissionDeniedError: The module is disabled, or the acting user may not execute it.
+        """
+        from akatsuki_wasm.values.bind import bind
+        from akatsuki_wasm.values.python import lift, lower, wants_arrays
+
+        stored = self._executable_row(module)
+        limits = self._limits(stored, timeout_ms)
+        values = bind(function, args, kwargs)
+        call: Any
+        if _may_be_batch(values):
+            from akatsuki_wasm.values.columns import is_batch, lift_batch, lower_batch
+
+            if is_batch(function, values):
+                call = lower_batch(function, values)
+                result = self._recorded(module, call, limits, f"{call.rows} rows")
+                batch: BatchValue = result.value
+                _raise_row_errors(batch)
+                return result, lift_batch(function, values, batch)
+        lowered = tuple(lower(param, value) for param, value in zip(function.params, values, strict=True))
+        call = Call(function.name, lowered)
+        result = self._recorded(module, call, limits, _summarise_arguments(function, lowered))
+        return result, lift(function.result, result.value, arrays=wants_arrays(args, kwargs))
+
+    def _executable_row(self, module: Module) -> StoredModule | None:
+        if module.id is None:
+            return None
+        row = self.registry.modules(self.user).get(module.id)
+        if row.status != "active":
+            raise PermissionDeniedError(
+                f"{row.module_name}@{row.version} is {row.status}: only active modules execute",
+                hint=f"An owner or admin can enable it: akatsuki modules enable {row.module_name}@{row.version}",
+            )
+        if not row.can_execute(self.user):
+            raise PermissionDeniedError(
+                f"{self.user.name} may not execute {row.module_name}@{row.version}",
+                hint="Ask its owner to share it: akatsuki modules share",
+            )
+        return module.stored
+
+    def _limits(self, stored: StoredModule | None, timeout_ms: int | None) -> Limits:
+        default = self.settings.timeout_ms if stored is None else stored.timeout_ms
+        longest = 30_000 if stored is None else stored.max_execution_time_ms
+        if timeout_ms is not None and not MIN_TIMEOUT_MS <= timeout_ms <= longest:
+            raise ArgumentError(f"timeout_ms is {timeout_ms}: expected {MIN_TIMEOUT_MS} to {longest}")
+        memory = self.settings.memory_bytes
+        if stored is not None:
+            memory = min(memory, stored.max_memory_pages * WASM_PAGE)
+        return Limits(default if timeout_ms is None else timeout_ms, memory, self.settings.result_bytes)
+
+    def _recorded(self, module: Module, call: Any, limits: Limits, summary: str) -> ExecutionResult:
+        """Executes through the plugins and writes the history row, also of a failure."""
+        started = time.perf_counter()
+        try:
+            result = self.pipeline.execute(module.executable, call, limits)
+        except AkatsukiError as exc:
+            status = "timeout" if isinstance(exc, ExecutionTimeout) else "error"
+            self._record(module, call.function, summary, status, (time.perf_counter() - started) * 1e3, error=exc)
+            raise
+        self._record(module, call.function, summary, "success", result.execution_time_ms, result=result)
+        return result
+
+    def _record(
+        self,
+        module: Module,
+        function: str,
+        summary: str,
+        status: str,
+        milliseconds: float,
+        *,
+        result: ExecutionResult | None = None,
+        error: AkatsukiError | None = None,
+    ) -> None:
+        if module.id is None:
+            return
+        self.registry.executions(self.user).record(
+            module_id=module.id,
+            function_name=function,
+            status=status,
+            execution_time_ms=milliseconds,
+            input_summary=summary,
+            output_summary="" if result is None else _summarise(result.value),
+            memory_used_bytes=0 if result is None else result.memory_used_bytes,
+            cache_hit=False if result is None else result.cache_hit,
+            error_message=None if error is None else str(error),
+        )
+
+
+def _may_be_batch(values: Sequence[Any]) -> bool:
+    """Whether a value has a column's shape; told without importing pandas."""
+    return any(hasattr(value, "dtype") and np.ndim(value) == 1 for value in values)
+
+
+def _raise_row_errors(batch: BatchValue) -> None:
+    if not batch.errors:
+        return
+    first, more = batch.errors[0], len(batch.errors) - 1
+    rest = f" ({more} more rows failed)" if more else ""
+    raise GuestError(f"row {first.row}: {first.message}{rest}", hint="Leave those rows out, or set them to null.")
+
+
+def _summarise_arguments(function: Function, values: Sequence[Any]) -> str:
+    return ", ".join(f"{param.name}={_summarise(value)}" for param, value in zip(function.params, values, strict=True))
+
+
+def _summarise(value: Any) -> str:
+    """A value in at most 80 characters for the history; images and arrays by their size."""
+    if isinstance(value, BatchValue):
+        return f"{len(value.values)} rows"
+    if hasattr(value, "_fields") and value._fields == ("width", "height", "pixels"):
+        return f"image {value.width}x{value.height}"
+    if hasattr(value, "dtype") and np.ndim(value) > 0:
+        return f"{len(value)} {value.dtype} values"
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:79]}…"
+
+
+def _attempt_facts(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "number": attempt.number,
+        "source": attempt.source.rust,
+        "failed_stage": attempt.failed_stage,
+        "message": attempt.message,
+        "diagnostics": [str(each) for each in attempt.diagnostics],
+        "seconds": round(attempt.seconds, 3),
+    }
+
+
+# ---------------------------------------------------------------- names and files
+
+
+def check_module_name(name: str) -> None:
+    """Checks a module name.
+
+    Raises:
+        ArgumentError: It is not lower-case letters, digits and hyphens.
+    """
+    if not MODULE_NAME.fullmatch(name):
+        raise ArgumentError(
+            f"{name!r} is not a module name: expected lower-case letters, digits and hyphens, at most 63",
+            hint=f"Try {to_module_name(name)!r}.",
+        )
+
+
+def to_module_name(text: str) -> str:
+    """The nearest module name, such as ``my-filter`` for ``My Filter.v2``."""
+    kept = "".join(char if char.isascii() and char.isalnum() else "-" for char in text.lower())
+    return "-".join(part for part in kept.split("-") if part)[:63].strip("-") or "module"
+
+
+def _source_file(path: Path) -> Path:
+    """The author's file: the path itself, or the only ``.rs`` file of a folder (``src/lib.rs`` is found too)."""
+    if not path.is_dir():
+        return path
+    found = sorted(path.glob("*.rs")) or sorted((path / "src").glob("*.rs"))
+    if len(found) != 1:
+        what = "no .rs file" if not found else f"{len(found)} .rs files"
+        raise NotFoundError(f"{path} has {what}: expected one", hint="Name the file: akatsuki build FILE.rs")
+    return found[0]
+
+
+def _read_source(path: Path) -> str:
+    try:
+        return read_file(path, "a Rust file").decode()
+    except UnicodeDecodeError as exc:
+        raise SourceRejectedError(
+            f"{path} is not UTF-8 text: byte {exc.start} cannot be read", hint="Save the file as UTF-8."
+        ) from exc
+
+
+def read_file(path: Path, what: str) -> bytes:
+    """Reads a file that the user named.
+
+    Raises:
+        NotFoundError: There is none, or it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise NotFoundError(f"{path} does not exist", hint=f"Give the path of {what}.") from None
+    except IsADirectoryError:
+        raise NotFoundError(f"{path} is a folder", hint=f"Give the path of {what}.") from None
+    except OSError as exc:
+        raise NotFoundError(f"{path} cannot be read: {exc.strerror or exc}", hint=f"Give the path of {what}.") from exc
