@@ -7,6 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from akatsuki_wasm.config import Settings, load_settings
 from akatsuki_wasm.contracts import (
     MIN_TIMEOUT_MS,
@@ -46,8 +48,6 @@ if TYPE_CHECKING:
     from types import TracebackType
     from uuid import UUID
 
-import numpy as np
-
     from akatsuki_wasm.registry.registry import Registry
 
 
@@ -83,8 +83,8 @@ def open(  # noqa: A001 - reads as akatsuki_wasm.open(), as PIL.Image.open does
 class Workspace:
     """Settings, plugins and a registry, and the user who acts.
 
-    Nothing is opened before it is needed. A context manager; `close` releases the registry, which is opened again on the
-    next use.
+    Nothing is opened before it is needed. A context manager; `close` releases the registry, which is opened again on
+    the next use.
     """
 
     def __init__(
