@@ -68,6 +68,11 @@ class AkatsukiPluginManager(pluggy.PluginManager):
         Raises:
             PluginLoadError: The class cannot be made, the name is taken, or a hook is misspelt or has wrong arguments.
         """
+        if self.has_plugin(name):
+            raise PluginLoadError(
+                f"two plugins are named {name!r}: {self._origins[name][1]} and {location}",
+                hint="Rename one of them, or ask for only one.",
+            )
         try:
             instance = plugin() if isinstance(plugin, type) else plugin
             self.register(instance, name)
