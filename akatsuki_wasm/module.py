@@ -135,7 +135,7 @@ class Module:
     def execute(self, function: str, /, *args: Any, timeout_ms: int | None = None, **kwargs: Any) -> ExecutionResult:
         """As `call`, but returns the value together with what the execution cost."""
         bound = self.function(function)
-        result, value = self._workspace.execute(self, bound.function, args, kwargs, timeout_ms=timeout_ms)
+        result, value = self._workspace.executor.execute(self, bound.function, args, kwargs, timeout_ms=timeout_ms)
         return replace(result, value=value)
 
     def __getattr__(self, name: str) -> BoundFunction:

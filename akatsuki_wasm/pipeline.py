@@ -32,6 +32,7 @@ from akatsuki_wasm.errors import (
     CheckError,
     CompileError,
     GenerateError,
+    PluginError,
     SourceRejectedError,
 )
 
@@ -182,6 +183,16 @@ class Pipeline:
     def execute(self, module: ExecutableModule, call: Call | BatchCall, limits: Limits) -> ExecutionResult:
         """Asks the executors. No stage hooks: an execution may take microseconds."""
         return self._ask("akatsuki_execute", ExecutionResult, module=module, call=call, limits=limits)
+
+    def _ask(self, hook: str, kind: type[T], **arguments: Any) -> T:
+        """Asks for one answer and holds the plugin to the hook's documented type."""
+        answer = self.plugins.ask(hook, **arguments)
+        if not isinstance(answer, kind):
+            raise PluginError(
+                f"a plugin answered {hook} with {type(answer).__name__}: expected {kind.__name__}",
+                hint="See the hook's documentation; block the plugin with --block NAME.",
+            )
+        return answer
 
     def _stage(self, stage: Stage, name: str, attempt: int, work: Callable[[], T], summarise: Callable[[T], str]) -> T:
         self.plugins.tell("akatsuki_before_stage", stage=stage, name=name, attempt=attempt)

@@ -7,24 +7,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from akatsuki_wasm.config import Settings, load_settings
 from akatsuki_wasm.contracts import (
-    MIN_TIMEOUT_MS,
-    MODULE_NAME,
-    WASM_PAGE,
     Artifact,
-    BatchValue,
     BuildOptions,
-    Call,
     Example,
-    ExecutionResult,
-    Function,
     GenerationRequest,
     GuestProject,
     GuestSource,
-    Limits,
     OwnerType,
     StoredModule,
     UploadTarget,
@@ -33,18 +23,15 @@ from akatsuki_wasm.contracts import (
 from akatsuki_wasm.errors import (
     AkatsukiError,
     ArgumentError,
-    ExecutionTimeout,
-    GuestError,
-    NotFoundError,
-    PermissionDeniedError,
-    SourceRejectedError,
 )
+from akatsuki_wasm.execution import Executor
+from akatsuki_wasm.files import check_module_name, read_file, read_source, source_file, to_module_name
 from akatsuki_wasm.manager import AkatsukiPluginManager, create_plugin_manager
 from akatsuki_wasm.module import Module
 from akatsuki_wasm.pipeline import Attempt, Pipeline
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
     from types import TracebackType
     from uuid import UUID
 
@@ -122,7 +109,7 @@ class Workspace:
 
         return Registry.open(self.settings.resolved_database_url, self.settings.resolved_blob_url)
 
-    @property
+    @cached_property
     def pipeline(self) -> Pipeline:
         """The pipeline over this workspace's plugins."""
         return Pipeline(self.plugins, BuildOptions(timeout_s=self.settings.build_timeout_s))
@@ -232,8 +219,8 @@ class Workspace:
         if isinstance(source, str) and "\n" in source:
             text, stem = source, "module"
         else:
-            path = _source_file(Path(source))
-            text, stem = _read_source(path), path.stem
+            path = source_file(Path(source))
+            text, stem = read_source(path), path.stem
         final = name or to_module_name(stem)
         check_module_name(final)
         return self.pipeline.build(GuestProject(final, GuestSource(text, final, "", "file")))
@@ -366,143 +353,10 @@ class Workspace:
 
     # ------------------------------------------------------------ execute
 
-    def execute(
-        self,
-        module: Module,
-        function: Function,
-        args: Sequence[Any],
-        kwargs: Mapping[str, Any],
-        *,
-        timeout_ms: int | None = None,
-    ) -> tuple[ExecutionResult, Any]:
-        """Executes a function with Python values, checks the permission and records the execution.
-
-        Args:
-            module: A module of this workspace.
-            function: One of its functions.
-            args: Positional Python values.
-            kwargs: Named Python values.
-            timeout_ms: Time limit in milliseconds, or None for the module's.
-
-        Returns:
-            The result with its contract value, and the value as Python users hold it.
-
-        Raises:
-            ExecuteError: The call is wrong, the guest failed or a limit was met.
-            PermissionDeniedError: The module is disabled, or the acting user may not execute it.
-        """
-        from akatsuki_wasm.values.bind import bind
-        from akatsuki_wasm.values.python import lift, lower, wants_arrays
-
-        stored = self._executable_row(module)
-        limits = self._limits(stored, timeout_ms)
-        values = bind(function, args, kwargs)
-        call: Any
-        if _may_be_batch(values):
-            from akatsuki_wasm.values.columns import is_batch, lift_batch, lower_batch
-
-            if is_batch(function, values):
-                call = lower_batch(function, values)
-                result = self._recorded(module, call, limits, f"{call.rows} rows")
-                batch: BatchValue = result.value
-                _raise_row_errors(batch)
-                return result, lift_batch(function, values, batch)
-        lowered = tuple(lower(param, value) for param, value in zip(function.params, values, strict=True))
-        call = Call(function.name, lowered)
-        result = self._recorded(module, call, limits, _summarise_arguments(function, lowered))
-        return result, lift(function.result, result.value, arrays=wants_arrays(args, kwargs))
-
-    def _executable_row(self, module: Module) -> StoredModule | None:
-        if module.id is None:
-            return None
-        row = self.registry.modules(self.user).get(module.id)
-        if row.status != "active":
-            raise PermissionDeniedError(
-                f"{row.module_name}@{row.version} is {row.status}: only active modules execute",
-                hint=f"An owner or admin can enable it: akatsuki modules enable {row.module_name}@{row.version}",
-            )
-        if not row.can_execute(self.user):
-            raise PermissionDeniedError(
-                f"{self.user.name} may not execute {row.module_name}@{row.version}",
-                hint="Ask its owner to share it: akatsuki modules share",
-            )
-        return module.stored
-
-    def _limits(self, stored: StoredModule | None, timeout_ms: int | None) -> Limits:
-        default = self.settings.timeout_ms if stored is None else stored.timeout_ms
-        longest = 30_000 if stored is None else stored.max_execution_time_ms
-        if timeout_ms is not None and not MIN_TIMEOUT_MS <= timeout_ms <= longest:
-            raise ArgumentError(f"timeout_ms is {timeout_ms}: expected {MIN_TIMEOUT_MS} to {longest}")
-        memory = self.settings.memory_bytes
-        if stored is not None:
-            memory = min(memory, stored.max_memory_pages * WASM_PAGE)
-        return Limits(default if timeout_ms is None else timeout_ms, memory, self.settings.result_bytes)
-
-    def _recorded(self, module: Module, call: Any, limits: Limits, summary: str) -> ExecutionResult:
-        """Executes through the plugins and writes the history row, also of a failure."""
-        started = time.perf_counter()
-        try:
-            result = self.pipeline.execute(module.executable, call, limits)
-        except AkatsukiError as exc:
-            status = "timeout" if isinstance(exc, ExecutionTimeout) else "error"
-            self._record(module, call.function, summary, status, (time.perf_counter() - started) * 1e3, error=exc)
-            raise
-        self._record(module, call.function, summary, "success", result.execution_time_ms, result=result)
-        return result
-
-    def _record(
-        self,
-        module: Module,
-        function: str,
-        summary: str,
-        status: str,
-        milliseconds: float,
-        *,
-        result: ExecutionResult | None = None,
-        error: AkatsukiError | None = None,
-    ) -> None:
-        if module.id is None:
-            return
-        self.registry.executions(self.user).record(
-            module_id=module.id,
-            function_name=function,
-            status=status,
-            execution_time_ms=milliseconds,
-            input_summary=summary,
-            output_summary="" if result is None else _summarise(result.value),
-            memory_used_bytes=0 if result is None else result.memory_used_bytes,
-            cache_hit=False if result is None else result.cache_hit,
-            error_message=None if error is None else str(error),
-        )
-
-
-def _may_be_batch(values: Sequence[Any]) -> bool:
-    """Whether a value has a column's shape; told without importing pandas."""
-    return any(hasattr(value, "dtype") and np.ndim(value) == 1 for value in values)
-
-
-def _raise_row_errors(batch: BatchValue) -> None:
-    if not batch.errors:
-        return
-    first, more = batch.errors[0], len(batch.errors) - 1
-    rest = f" ({more} more rows failed)" if more else ""
-    raise GuestError(f"row {first.row}: {first.message}{rest}", hint="Leave those rows out, or set them to null.")
-
-
-def _summarise_arguments(function: Function, values: Sequence[Any]) -> str:
-    return ", ".join(f"{param.name}={_summarise(value)}" for param, value in zip(function.params, values, strict=True))
-
-
-def _summarise(value: Any) -> str:
-    """A value in at most 80 characters for the history; images and arrays by their size."""
-    if isinstance(value, BatchValue):
-        return f"{len(value.values)} rows"
-    if hasattr(value, "_fields") and value._fields == ("width", "height", "pixels"):
-        return f"image {value.width}x{value.height}"
-    if hasattr(value, "dtype") and np.ndim(value) > 0:
-        return f"{len(value)} {value.dtype} values"
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:79]}…"
+    @cached_property
+    def executor(self) -> Executor:
+        """Executes for this workspace's user."""
+        return Executor(self.settings, self.user, lambda: self.registry, lambda: self.pipeline)
 
 
 def _attempt_facts(attempt: Attempt) -> dict[str, Any]:
@@ -514,61 +368,3 @@ def _attempt_facts(attempt: Attempt) -> dict[str, Any]:
         "diagnostics": [str(each) for each in attempt.diagnostics],
         "seconds": round(attempt.seconds, 3),
     }
-
-
-# ---------------------------------------------------------------- names and files
-
-
-def check_module_name(name: str) -> None:
-    """Checks a module name.
-
-    Raises:
-        ArgumentError: It is not lower-case letters, digits and hyphens.
-    """
-    if not MODULE_NAME.fullmatch(name):
-        raise ArgumentError(
-            f"{name!r} is not a module name: expected lower-case letters, digits and hyphens, at most 63",
-            hint=f"Try {to_module_name(name)!r}.",
-        )
-
-
-def to_module_name(text: str) -> str:
-    """The nearest module name, such as ``my-filter`` for ``My Filter.v2``."""
-    kept = "".join(char if char.isascii() and char.isalnum() else "-" for char in text.lower())
-    return "-".join(part for part in kept.split("-") if part)[:63].strip("-") or "module"
-
-
-def _source_file(path: Path) -> Path:
-    """The author's file: the path itself, or the only ``.rs`` file of a folder (``src/lib.rs`` is found too)."""
-    if not path.is_dir():
-        return path
-    found = sorted(path.glob("*.rs")) or sorted((path / "src").glob("*.rs"))
-    if len(found) != 1:
-        what = "no .rs file" if not found else f"{len(found)} .rs files"
-        raise NotFoundError(f"{path} has {what}: expected one", hint="Name the file: akatsuki build FILE.rs")
-    return found[0]
-
-
-def _read_source(path: Path) -> str:
-    try:
-        return read_file(path, "a Rust file").decode()
-    except UnicodeDecodeError as exc:
-        raise SourceRejectedError(
-            f"{path} is not UTF-8 text: byte {exc.start} cannot be read", hint="Save the file as UTF-8."
-        ) from exc
-
-
-def read_file(path: Path, what: str) -> bytes:
-    """Reads a file that the user named.
-
-    Raises:
-        NotFoundError: There is none, or it cannot be read.
-    """
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise NotFoundError(f"{path} does not exist", hint=f"Give the path of {what}.") from None
-    except IsADirectoryError:
-        raise NotFoundError(f"{path} is a folder", hint=f"Give the path of {what}.") from None
-    except OSError as exc:
-        raise NotFoundError(f"{path} cannot be read: {exc.strerror or exc}", hint=f"Give the path of {what}.") from exc

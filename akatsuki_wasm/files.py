@@ -1,0 +1,66 @@
+"""Module names, and files that a user names: found, read, or refused with one clear line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from akatsuki_wasm.contracts import MODULE_NAME
+from akatsuki_wasm.errors import ArgumentError, NotFoundError, SourceRejectedError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def check_module_name(name: str) -> None:
+    """Checks a module name.
+
+    Raises:
+        ArgumentError: It is not lower-case letters, digits and hyphens.
+    """
+    if not MODULE_NAME.fullmatch(name):
+        raise ArgumentError(
+            f"{name!r} is not a module name: expected lower-case letters, digits and hyphens, at most 63",
+            hint=f"Try {to_module_name(name)!r}.",
+        )
+
+
+def to_module_name(text: str) -> str:
+    """The nearest module name, such as ``my-filter`` for ``My Filter.v2``."""
+    kept = "".join(char if char.isascii() and char.isalnum() else "-" for char in text.lower())
+    return "-".join(part for part in kept.split("-") if part)[:63].strip("-") or "module"
+
+
+def source_file(path: Path) -> Path:
+    """The author's file: the path itself, or the only ``.rs`` file of a folder (``src/lib.rs`` is found too)."""
+    if not path.is_dir():
+        return path
+    found = sorted(path.glob("*.rs")) or sorted((path / "src").glob("*.rs"))
+    if len(found) != 1:
+        what = "no .rs file" if not found else f"{len(found)} .rs files"
+        raise NotFoundError(f"{path} has {what}: expected one", hint="Name the file: akatsuki build FILE.rs")
+    return found[0]
+
+
+def read_source(path: Path) -> str:
+    try:
+        return read_file(path, "a Rust file").decode()
+    except UnicodeDecodeError as exc:
+        raise SourceRejectedError(
+            f"{path} is not UTF-8 text: byte {exc.start} cannot be read", hint="Save the file as UTF-8."
+        ) from exc
+
+
+def read_file(path: Path, what: str) -> bytes:
+    """Reads a file that the user named.
+
+    Raises:
+        NotFoundError: There is none, or it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise NotFoundError(f"{path} does not exist", hint=f"Give the path of {what}.") from None
+    except IsADirectoryError:
+        raise NotFoundError(f"{path} is a folder", hint=f"Give the path of {what}.") from None
+    except OSError as exc:
+        raise NotFoundError(f"{path} cannot be read: {exc.strerror or exc}", hint=f"Give the path of {what}.") from exc
