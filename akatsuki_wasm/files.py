@@ -31,7 +31,11 @@ def to_module_name(text: str) -> str:
 
 
 def source_file(path: Path) -> Path:
-    """The author's file: the path itself, or the only ``.rs`` file of a folder (``src/lib.rs`` is found too)."""
+    """The author's file: the path itself, or the only ``.rs`` file of a folder or of its ``src``.
+
+    Raises:
+        NotFoundError: The folder has none or several.
+    """
     if not path.is_dir():
         return path
     found = sorted(path.glob("*.rs")) or sorted((path / "src").glob("*.rs"))
@@ -42,6 +46,12 @@ def source_file(path: Path) -> Path:
 
 
 def read_source(path: Path) -> str:
+    """Reads an author's Rust file.
+
+    Raises:
+        NotFoundError: There is none, or it cannot be read.
+        SourceRejectedError: It is not UTF-8.
+    """
     try:
         return read_file(path, "a Rust file").decode()
     except UnicodeDecodeError as exc:
