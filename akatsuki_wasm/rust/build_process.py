@@ -138,10 +138,11 @@ def run(
             timed_out = time.monotonic() > deadline
             if timed_out or budget[0] < 0:
                 break
-    finally:
-        with suppress(ProcessLookupError):  # it ended by itself
-            running.process.kill_group()
-        code = running.process.wait()
+    except BaseException:
+        if tied:
+            _end(running)
+        raise
+    code = _end(running) if tied or timed_out or budget[0] < 0 else running.process.wait()
     for sink in sinks:
         sink.close()
     while not lines.empty() and not timed_out:
@@ -153,6 +154,13 @@ def run(
         tail=tuple(tail),
         seconds=time.monotonic() - started,
     )
+
+
+def _end(running: sh.RunningCommand) -> int:
+    with suppress(ProcessLookupError):  # it ended by itself
+        running.process.kill_group()
+    code: int = running.process.wait()
+    return code
 
 
 def _start(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -35,11 +35,13 @@ class Host:
         path: Folders of programs, as in PATH.
         rustup_home: rustup's folder, which may not exist.
         debian_bin: Where distribution packages put rustc and cargo, whatever PATH says.
+        user_id: Who acts; 0 may install packages without sudo.
     """
 
     path: str
     rustup_home: Path
     debian_bin: Path = Path("/usr/bin")
+    user_id: int = field(default_factory=os.geteuid)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Host:
