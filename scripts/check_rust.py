@@ -1,7 +1,7 @@
 """Checks the Rust that ships and the Rust that is rendered: rustfmt on the prelude, clippy on a guest crate.
 
-Formatter and linter come from the toolchain that builds modules. clippy looks at a rendered crate (the prelude, the glue
-and an example author's file) for wasm32, as it is built, with warnings as errors.
+Formatter and linter come from the toolchain that builds modules. clippy looks at a rendered crate (the prelude, the
+glue and an example author's file) for wasm32, as it is built, with warnings as errors.
 """
 
 from __future__ import annotations

@@ -1,0 +1,56 @@
+"""A plugin distribution of someone else's, installed by the ordinary means, is found and answers."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .conftest import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .conftest import Environment
+
+pytestmark = pytest.mark.xdist_group("guest-environment")
+
+ASK = """
+from akatsuki_wasm.contracts import GenerationRequest
+from akatsuki_wasm.manager import create_plugin_manager
+
+answer = create_plugin_manager().ask("akatsuki_generate", request=GenerationRequest("Say hello"), feedback=None)
+print(answer.generator, answer.name, "Hello, {name}!" in answer.rust)
+"""
+
+
+@pytest.fixture(scope="module")
+def environment(guest_environment: Environment) -> Environment:
+    guest_environment.install("--no-deps", "--no-build-isolation", ROOT / "tests" / "third_party" / "hello_plugin")
+    return guest_environment
+
+
+def test_it_is_listed_with_version_hooks_and_where_it_comes_from(environment: Environment, tmp_path: Path) -> None:
+    listed = json.loads(environment.run("plugins", "list", "--json", program="akatsuki", cwd=tmp_path))
+    (hello,) = [plugin for plugin in listed if plugin["name"] == "hello"]
+    assert hello == {
+        "name": "hello",
+        "version": "3.1.4",
+        "hooks": ["akatsuki_generate"],
+        "origin": "installed",
+        "location": "akatsuki-hello-plugin: akatsuki_hello_plugin",
+    }
+
+
+def test_it_answers_before_the_built_in_generator(environment: Environment, tmp_path: Path) -> None:
+    assert environment.run("-c", ASK, cwd=tmp_path) == "hello hello True\n"
+
+
+def test_it_is_not_imported_when_it_is_blocked(environment: Environment, tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom akatsuki_wasm.manager import create_plugin_manager\n"
+        "names = [info.name for info in create_plugin_manager(block=['hello']).describe()]\n"
+        "print('hello' in names, 'akatsuki_hello_plugin' in sys.modules)"
+    )
+    assert environment.run("-c", code, cwd=tmp_path) == "False False\n"
