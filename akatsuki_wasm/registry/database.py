@@ -1,0 +1,229 @@
+"""The registry's database: opening, transactions, and the settings of SQLite that make them safe.
+
+SQLite runs in WAL mode. A write begins with ``BEGIN IMMEDIATE``, so two writers queue instead of failing halfway. A
+*durable* write (modules) commits with ``synchronous=FULL``: a module that was acknowledged survives a power cut. A
+*light* write (history) commits with ``synchronous=NORMAL``: it survives the death of the process at any moment, and a
+power cut may lose the last ones but never damages the file (https://www.sqlite.org/pragma.html#pragma_synchronous).
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+from sqlalchemy.orm import Session
+
+from akatsuki_wasm.errors import ConfigError, MissingExtraError, StorageError
+from akatsuki_wasm.registry import failures, schema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BUSY_SECONDS = 15.0
+"""How long a writer waits for another one."""
+_DURABLE = {"akatsuki_write": "FULL"}
+_LIGHT = {"akatsuki_write": "NORMAL"}
+
+
+def parse_url(database_url: str) -> URL:
+    """Reads a database URL; a SQLite file's path becomes absolute.
+
+    Raises:
+        ConfigError: It is none, or names no file.
+    """
+    hint = "Set AKATSUKI_DATABASE_URL to such as sqlite:////home/me/registry.db."
+    try:
+        url = make_url(database_url)
+    except (ArgumentError, ValueError) as exc:
+        # The text itself is not shown: what looks like no URL may still have a password in it.
+        raise ConfigError("the setting database_url is not a database URL", hint=hint) from exc
+    if url.get_backend_name() != "sqlite":
+        return url
+    if not url.database or url.database.startswith((":memory:", "file:")):
+        raise ConfigError(f"the database URL {shown(url)} names no file, and the registry needs one", hint=hint)
+    return url.set(database=str(Path(url.database).expanduser().absolute()))
+
+
+def shown(url: URL) -> str:
+    """A URL for people: never with its password."""
+    return url.render_as_string(hide_password=True)
+
+
+def make_private_folder(folder: Path) -> None:
+    """Makes a folder and its missing parents, for their owner alone.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    for each in reversed(missing):
+        each.mkdir(mode=0o700, exist_ok=True)
+
+
+def _to_json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+class Database:
+    """Connections to the registry's database; a context manager, thread-safe.
+
+    Args:
+        url: From `parse_url`.
+    """
+
+    def __init__(self, url: URL) -> None:
+        self.url = url
+        self.place = url.database if url.get_backend_name() == "sqlite" and url.database else shown(url)
+        self._closed = False
+        arguments = {"timeout": BUSY_SECONDS} if self.is_sqlite else {}
+        try:
+            self.engine: Engine = create_engine(url, json_serializer=_to_json, connect_args=arguments)
+        except NoSuchModuleError as exc:
+            raise ConfigError(
+                f"the database URL {shown(url)} is of a kind that is not known", hint="Use a sqlite:/// URL."
+            ) from exc
+        except ModuleNotFoundError as exc:
+            raise MissingExtraError(
+                f"the database URL {shown(url)} needs the Python package {exc.name}", hint=f"pip install {exc.name}"
+            ) from exc
+        if self.is_sqlite:
+            event.listen(self.engine, "connect", _prepare_connection)
+            event.listen(self.engine, "begin", _begin)
+        self._durable = self.engine.execution_options(**_DURABLE)
+        self._light = self.engine.execution_options(**_LIGHT)
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.url.get_backend_name() == "sqlite"
+
+    @property
+    def file(self) -> Path | None:
+        """SQLite's file."""
+        return Path(self.url.database) if self.is_sqlite and self.url.database else None
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session in a read transaction: one consistent view."""
+        with self._session(self.engine) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A session in a durable write transaction, committed at the end, rolled back when the block raises."""
+        with self._session(self._durable) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def write_light(self) -> Iterator[Session]:
+        """As `write`, for history: survives the process, not necessarily a power cut."""
+        with self._session(self._light) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def _session(self, engine: Engine) -> Iterator[Session]:
+        if self._closed:
+            raise StorageError("the registry is closed", hint="Open it again with Registry.open.")
+        # Rows outlive their session: a repository hands them out.
+        with failures.database_failures(self.place), Session(engine, expire_on_commit=False) as session:
+            yield session
+
+    def serialize(self, session: Session, *keys: str) -> None:
+        """Waits until no other transaction that asked for one of `keys` is open; ends with the transaction.
+
+        SQLite has one writer at a time, so there is nothing to do.
+        """
+        if not self.is_sqlite:
+            for key in sorted(keys):
+                session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": key})
+
+    def revision(self) -> str | None:
+        """The stored schema revision, or None for a database without our tables."""
+        if self.file is not None and not self.file.exists():
+            return None
+        with self.read() as session:
+            return schema.stored_revision(session.connection())
+
+    def prepare(self) -> None:
+        """Makes SQLite's folder, refuses a newer database, brings an empty or older one up to date.
+
+        A server's database is somebody's decision to change, so an older one there is an error.
+
+        Raises:
+            StorageError: The database is newer, older on a server, or unreachable.
+        """
+        if self.file is not None:
+            try:
+                make_private_folder(self.file.parent)
+            except OSError as exc:
+                raise failures.from_os(exc, str(self.file.parent), "make the registry's folder") from exc
+        pending = schema.pending(self.revision(), self.place)
+        if not pending:
+            return
+        if not self.is_sqlite:
+            raise StorageError(
+                f"the registry's database {self.place} lacks {len(pending)} migrations", hint="Run `akatsuki db push`."
+            )
+        self.migrate()
+
+    def migrate(self) -> tuple[str, ...]:
+        """Applies the pending migrations in one transaction; concurrent callers wait for the first.
+
+        Returns:
+            The revisions that were applied.
+
+        Raises:
+            StorageError: The database is newer, or cannot be written.
+        """
+        if not schema.pending(self.revision(), self.place):
+            return ()
+        with failures.database_failures(self.place):
+            if self.is_sqlite:
+                self._use_wal()
+            with self._durable.begin() as connection:
+                if not self.is_sqlite:
+                    connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('akatsuki:schema', 0))"))
+                # Asked again under the lock: another process may have been faster.
+                pending = schema.pending(schema.stored_revision(connection), self.place)
+                if pending:
+                    schema.upgrade(connection)
+                return pending
+
+    def _use_wal(self) -> None:
+        """Switches a file to WAL; the switch needs the file alone for a moment, and SQLite does not wait for that."""
+        deadline = time.monotonic() + BUSY_SECONDS
+        while True:
+            raw = self.engine.raw_connection()
+            try:
+                raw.cursor().execute("PRAGMA journal_mode=WAL")
+                return
+            except Exception as exc:
+                if "locked" not in str(exc) or time.monotonic() > deadline:
+                    raise OperationalError("PRAGMA journal_mode=WAL", None, exc) from exc
+                time.sleep(0.02)
+            finally:
+                raw.close()
+
+    def close(self) -> None:
+        """Closes all connections; using the database afterwards raises."""
+        self._closed = True
+        self.engine.dispose()
+
+
+def _prepare_connection(connection: Any, record: Any) -> None:
+    # None hands transactions to `_begin`: the driver would begin a deferred one on its own.
+    connection.isolation_level = None
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _begin(connection: Connection) -> None:
+    synchronous = connection.get_execution_options().get("akatsuki_write")
+    if synchronous is None:
+        connection.exec_driver_sql("BEGIN")
+        return
+    connection.exec_driver_sql(f"PRAGMA synchronous={synchronous}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

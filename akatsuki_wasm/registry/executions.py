@@ -1,0 +1,201 @@
+"""The repository of executions: the history, who may see it, and figures of a module.
+
+A row is seen by its executor and by admins. A module's owner sees figures over all of its executions, and not what
+others gave to it: its code cannot tell him, so the history does not either.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+from uuid import UUID, uuid4
+
+from sqlalchemy import ColumnElement, func, insert, select, true
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import joinedload
+
+from akatsuki_wasm.errors import NotFoundError
+from akatsuki_wasm.registry import policy
+from akatsuki_wasm.registry.models import ExecutionStatus, WasmExecution, WasmModule, now
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from akatsuki_wasm.contracts import User
+    from akatsuki_wasm.registry.registry import Registry
+
+MAX_ERROR_CHARS = 4_000
+"""Characters of an error message that are kept: a guest chooses its text, and may choose a long one."""
+
+
+class HasId(Protocol):
+    """A module as a row or as a `StoredModule`."""
+
+    @property
+    def id(self) -> UUID: ...
+
+
+@dataclass(frozen=True)
+class ExecutionStats:
+    """Figures of one module's executions.
+
+    Attributes:
+        count: All executions.
+        by_status: How many of ``success``, ``error`` and ``timeout``.
+        p50_ms: Median time of the successful ones, by nearest rank, milliseconds; None without any.
+        p95_ms: 95th percentile of the same.
+    """
+
+    count: int
+    by_status: dict[ExecutionStatus, int]
+    p50_ms: float | None
+    p95_ms: float | None
+
+    @property
+    def success_rate(self) -> float | None:
+        """From 0 to 1; None without executions."""
+        return self.by_status["success"] / self.count if self.count else None
+
+
+class WasmExecutionRepository:
+    """Executions as `user` may see them.
+
+    Args:
+        registry: An open one.
+        user: Who acts.
+    """
+
+    def __init__(self, registry: Registry, user: User) -> None:
+        self._database = registry.database
+        self.user = user
+
+    def record(
+        self,
+        module: HasId | UUID | None,
+        function_name: str,
+        *,
+        status: ExecutionStatus,
+        execution_time_ms: float,
+        memory_used_bytes: int = 0,
+        cache_hit: bool = False,
+        input_summary: Any = None,
+        output_summary: Any = None,
+        error_message: str | None = None,
+        executed_at: datetime | None = None,
+    ) -> UUID:
+        """Writes one execution by the user; it survives the process from the moment this returns.
+
+        Args:
+            module: What was executed; when it was deleted meanwhile, the row is kept without it.
+            function_name: snake_case.
+            status: ``success``, ``error`` or ``timeout``.
+            execution_time_ms: Of the guest's function, milliseconds.
+            memory_used_bytes: Linear memory at the end.
+            cache_hit: Whether the compiled module was in memory.
+            input_summary: JSON-able, short: arguments are summarised, not stored whole.
+            output_summary: The same for the result.
+            error_message: Of a failure; kept to `MAX_ERROR_CHARS` characters.
+            executed_at: Aware; now by default.
+
+        Returns:
+            The row's id.
+        """
+        execution_id = uuid4()
+        values: dict[str, Any] = {
+            "id": execution_id,
+            "module_id": _id(module),
+            "executor_id": self.user.id,
+            "function_name": function_name,
+            "input_summary": input_summary,
+            "output_summary": output_summary,
+            "execution_time_ms": execution_time_ms,
+            "memory_used_bytes": memory_used_bytes,
+            "cache_hit": cache_hit,
+            "status": status,
+            "error_message": _clipped(error_message),
+            "executed_at": executed_at or now(),
+        }
+        try:
+            self._insert(values)
+        except IntegrityError:
+            if values["module_id"] is None:
+                raise
+            self._insert({**values, "module_id": None})
+        return execution_id
+
+    def _insert(self, values: dict[str, Any]) -> None:
+        with self._database.write_light() as session:
+            session.execute(insert(WasmExecution.__table__), [values])  # type: ignore[arg-type] # a Table for sure
+
+    def list_by_module(self, module: HasId | UUID, *, limit: int = 50) -> list[WasmExecution]:
+        """Executions of one module that the user may see, newest first."""
+        return self._list(WasmExecution.module_id == _id(module), limit=limit)
+
+    def list_own(self, *, limit: int = 50) -> list[WasmExecution]:
+        """The user's own executions, newest first."""
+        return self._list(WasmExecution.executor_id == self.user.id, limit=limit)
+
+    def list_recent(self, *, limit: int = 50) -> list[WasmExecution]:
+        """All executions that the user may see, newest first."""
+        return self._list(true(), limit=limit)
+
+    def stats(self, module: HasId | UUID) -> ExecutionStats:
+        """Figures of a module: over all executions for its owner and admins, over his own for another user.
+
+        Raises:
+            NotFoundError: The user may not read such a module.
+        """
+        with self._database.read() as session:
+            found = session.scalars(
+                select(WasmModule).where(WasmModule.id == _id(module), policy.where(self.user, "read", WasmModule))
+            ).one_or_none()
+            if found is None:
+                raise NotFoundError(
+                    f"there is no module with the id {_id(module)}",
+                    hint="`akatsuki modules list` shows the modules that you may use.",
+                )
+            of_module = WasmExecution.module_id == found.id
+            seen = of_module if found.owner_id == self.user.id else of_module & self._visible()
+            groups = session.execute(
+                select(WasmExecution.status, func.count()).where(seen).group_by(WasmExecution.status)
+            ).all()
+            counts: dict[ExecutionStatus, int] = {"success": 0, "error": 0, "timeout": 0}
+            counts.update(dict(row._tuple() for row in groups))
+            times = (
+                select(WasmExecution.execution_time_ms)
+                .where(seen, WasmExecution.status == "success")
+                .order_by(WasmExecution.execution_time_ms)
+            )
+
+            def percentile(fraction: float) -> float | None:
+                rank = max(math.ceil(fraction * counts["success"]), 1)
+                return session.scalar(times.offset(rank - 1).limit(1))
+
+            return ExecutionStats(sum(counts.values()), counts, percentile(0.5), percentile(0.95))
+
+    def _visible(self) -> ColumnElement[bool]:
+        return true() if self.user.is_admin else WasmExecution.executor_id == self.user.id
+
+    def _list(self, condition: ColumnElement[bool], *, limit: int) -> list[WasmExecution]:
+        query = (
+            select(WasmExecution)
+            .where(condition, self._visible())
+            .order_by(WasmExecution.executed_at.desc(), WasmExecution.id)
+            .limit(limit)
+            .options(joinedload(WasmExecution.module).load_only(WasmModule.module_name, WasmModule.version))
+        )
+        with self._database.read() as session:
+            return list(session.scalars(query).all())
+
+
+def _id(module: HasId | UUID | None) -> UUID | None:
+    return module if module is None or isinstance(module, UUID) else module.id
+
+
+def _clipped(text: str | None) -> str | None:
+    if text is None:
+        return None
+    # PostgreSQL's text has no NUL character.
+    text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return text if len(text) <= MAX_ERROR_CHARS else f"{text[: MAX_ERROR_CHARS - 1]}…"

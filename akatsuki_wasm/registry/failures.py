@@ -1,0 +1,76 @@
+"""Turns what a database or a disk raises into one `StorageError` that names the place and what to do."""
+
+from __future__ import annotations
+
+import errno
+import sqlite3
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+
+from akatsuki_wasm.errors import StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_FREE_SPACE = "Free some space, or point AKATSUKI_DATA_DIR at another folder."
+_WRITABLE = "Make the folder writable, or point AKATSUKI_DATA_DIR at another one."
+
+# SQLite's primary result codes, https://www.sqlite.org/rescode.html
+_SQLITE: dict[int, tuple[str, str]] = {
+    sqlite3.SQLITE_FULL: ("the disk is full", _FREE_SPACE),
+    sqlite3.SQLITE_READONLY: ("it is read-only", _WRITABLE),
+    sqlite3.SQLITE_CANTOPEN: ("it cannot be opened or created", _WRITABLE),
+    sqlite3.SQLITE_PERM: ("access is denied", _WRITABLE),
+    sqlite3.SQLITE_NOTADB: (
+        "the file is not a SQLite database",
+        "Restore it from a backup, or move it away to begin with an empty registry.",
+    ),
+    sqlite3.SQLITE_CORRUPT: (
+        "the file is damaged",
+        "Restore it from a backup, or move it away to begin with an empty registry.",
+    ),
+    sqlite3.SQLITE_BUSY: ("another process keeps it locked", "Wait until that process is done, then try again."),
+    sqlite3.SQLITE_LOCKED: ("another connection keeps it locked", "Try again."),
+    sqlite3.SQLITE_IOERR: ("reading or writing failed", "Check the disk; `df` and `dmesg` say more."),
+}
+
+
+def from_os(exc: OSError, place: str, doing: str) -> StorageError:
+    """The error for a file that could not be made, written or read.
+
+    Args:
+        exc: What the operating system said.
+        place: The folder, file or URL.
+        doing: Such as ``"write the blob sha256/…"``.
+    """
+    if exc.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+        return StorageError(f"cannot {doing}: the disk of {place} is full", hint=_FREE_SPACE)
+    if exc.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+        return StorageError(f"cannot {doing}: {place} is not writable", hint=_WRITABLE)
+    return StorageError(f"cannot {doing} in {place}: {exc.strerror or exc}", hint=_WRITABLE)
+
+
+def from_database(exc: SQLAlchemyError, place: str) -> StorageError:
+    """The error for a database that failed; `place` is its URL without the password."""
+    cause = exc.orig if isinstance(exc, DBAPIError) else None
+    code = getattr(cause, "sqlite_errorcode", None)
+    if isinstance(code, int) and code & 0xFF in _SQLITE:
+        what, hint = _SQLITE[code & 0xFF]
+        return StorageError(f"the registry's database {place} failed: {what}", hint=hint)
+    lines = str(cause or exc).strip().splitlines() or [type(exc).__name__]
+    return StorageError(
+        f"the registry's database {place} failed: {lines[0]}", hint="`akatsuki db status` shows its state."
+    )
+
+
+@contextmanager
+def database_failures(place: str) -> Iterator[None]:
+    """Turns SQLAlchemy's errors into `StorageError`; a violated constraint is the caller's to explain."""
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except SQLAlchemyError as exc:
+        raise from_database(exc, place) from exc

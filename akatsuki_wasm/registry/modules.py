@@ -1,0 +1,305 @@
+"""The repository of modules: every read and write of `wasm_modules`, as one acting user may do it."""
+
+from __future__ import annotations
+
+import difflib
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, select
+
+from akatsuki_wasm.errors import ArgumentError, ConflictError, NotFoundError, PermissionDeniedError
+from akatsuki_wasm.registry import naming, policy
+from akatsuki_wasm.registry.models import WasmModule
+from akatsuki_wasm.registry.versions import Version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from sqlalchemy.orm import Session
+
+    from akatsuki_wasm.contracts import OwnerType, Status, User
+    from akatsuki_wasm.registry.policy import Operation
+    from akatsuki_wasm.registry.registry import Registry
+
+_LIST_HINT = "`akatsuki modules list` shows the modules that you may use."
+
+
+class WasmModuleRepository:
+    """Modules as `user` sees them; what he may not read does not exist for him.
+
+    Args:
+        registry: An open one.
+        user: Who acts.
+    """
+
+    def __init__(self, registry: Registry, user: User) -> None:
+        self._database = registry.database
+        self.user = user
+
+    # ------------------------------------------------------------ one module
+
+    def create(self, module: WasmModule) -> WasmModule:
+        """Inserts a row in the user's name. `Registry.store` is the way to store a module with its bytes.
+
+        Raises:
+            PermissionDeniedError: The user may not create modules of this owner type.
+            ConflictError: The name or the version is taken.
+        """
+        module.owner_id = self.user.id
+        self.check_create(module.owner_type)
+        with self._database.write() as session:
+            self.insert(session, module, naming.check_version(module.version))
+        return module
+
+    def insert(self, session: Session, module: WasmModule, version: str | None) -> None:
+        """Inserts a row in an open write transaction, under `version` or, where None, the next one."""
+        name = naming.check_name(module.module_name)
+        self._database.serialize(session, f"akatsuki:name:{name}")
+        module.version = naming.next_place(session, self.user, name, module.owner_type, version)
+        session.add(module)
+        session.flush()
+
+    def check_create(self, owner_type: OwnerType) -> None:
+        """Refuses owner types that the user may not create.
+
+        Raises:
+            PermissionDeniedError: He may not.
+        """
+        probe = WasmModule(
+            owner_id=self.user.id, owner_type=owner_type, is_public=False, allowed_users=(), status="active"
+        )
+        if not policy.allows(self.user, "create", probe):
+            raise PermissionDeniedError(
+                f"{self.user.name} may not create {owner_type} modules: only an admin may",
+                hint="Store it as a user module, or ask an admin.",
+            )
+
+    def get(self, module_id: UUID | str) -> WasmModule:
+        """The module of that id.
+
+        Raises:
+            NotFoundError: There is none, or the user may not read it.
+        """
+        with self._database.read() as session:
+            return self._get(session, module_id)
+
+    def _get(self, session: Session, module_id: UUID | str, *, lock: bool = False) -> WasmModule:
+        wanted = module_id if isinstance(module_id, UUID) else UUID(module_id) if naming.is_uuid(module_id) else None
+        query = select(WasmModule).where(WasmModule.id == wanted, self._may("read"))
+        found = session.scalars(query.with_for_update() if lock else query).one_or_none()
+        if found is None:
+            raise NotFoundError(f"there is no module with the id {str(module_id)[:80]}", hint=_LIST_HINT)
+        return found
+
+    def find(self, reference: str, *, operation: Operation = "read") -> WasmModule:
+        """The module that a person means.
+
+        The user's own module wins, then a system module, then one of somebody else. Without a version the newest
+        one with which the user may do `operation` is taken, so a disabled version gives way to the one before it
+        when it is to be executed.
+
+        Args:
+            reference: ``name``, ``name@version`` or an id.
+            operation: What the user wants to do with it.
+
+        Raises:
+            NotFoundError: There is none, or the user may not read it; the hint names close ones.
+            PermissionDeniedError: There is one that he may read, and he may not do `operation` with it.
+            ConflictError: Several owners have a module of that name, and none of them is preferred.
+        """
+        if naming.is_uuid(reference):
+            found = [self.get(reference)]
+        else:
+            name, _, version = reference.partition("@")
+            found = self._named(name.replace("_", "-"), version)
+        usable = [each for each in found if policy.allows(self.user, operation, each)]
+        if not usable:
+            raise self._denied(operation, self._newest(reference, found))
+        return self._newest(reference, usable)
+
+    def _named(self, name: str, version: str) -> list[WasmModule]:
+        with self._database.read() as session:
+            rows = session.scalars(select(WasmModule).where(WasmModule.module_name == name, self._may("read"))).all()
+            if not rows:
+                names = session.scalars(select(WasmModule.module_name).where(self._may("read")).distinct()).all()
+                close = difflib.get_close_matches(name, names, n=3)
+                hint = f"Did you mean {' or '.join(close)}?" if close else _LIST_HINT
+                raise NotFoundError(f"there is no module named {name[:80]!r}", hint=hint)
+        found = [row for row in rows if version in {"", row.version}]
+        if not found:
+            known = sorted({Version.parse(row.version) for row in rows}, reverse=True)
+            raise NotFoundError(
+                f"the module {name!r} has no version {version[:80]!r}",
+                hint=f"It has {', '.join(map(str, known[:8]))}{', …' if len(known) > 8 else ''}.",
+            )
+        return found
+
+    def _newest(self, reference: str, rows: list[WasmModule]) -> WasmModule:
+        own = [row for row in rows if row.owner_id == self.user.id]
+        # System modules of one name are one line of versions, whichever admin stored them.
+        system = [row for row in rows if row.is_system]
+        candidates = own or system or rows
+        if not own and not system and len({row.owner_id for row in rows}) > 1:
+            newest: dict[UUID, WasmModule] = {}
+            for row in sorted(rows, key=lambda row: Version.parse(row.version)):
+                newest[row.owner_id] = row
+            ids = ", ".join(f"{row.id} ({row.version})" for row in sorted(newest.values(), key=lambda row: str(row.id)))
+            raise ConflictError(
+                f"{reference!r} is ambiguous: {len(newest)} owners have a module of that name: {ids}",
+                hint="Name it by its id.",
+            )
+        return max(candidates, key=lambda row: Version.parse(row.version))
+
+    def _denied(self, operation: Operation, module: WasmModule) -> PermissionDeniedError:
+        label = f"{module.module_name}@{module.version}"
+        if operation == "execute" and module.status != "active":
+            return PermissionDeniedError(
+                f"the module {label} is {module.status}: only active modules execute",
+                hint=f"`akatsuki modules enable {label}` makes it active, if you may.",
+            )
+        return PermissionDeniedError(
+            f"{self.user.name} may not {operation} the {module.owner_type} module {label}",
+            hint="Ask its owner to share it." if operation == "execute" else "Ask its owner or an admin.",
+        )
+
+    # ------------------------------------------------------------ changes
+
+    @contextmanager
+    def _changing(self, module_id: UUID | str, operation: Operation) -> Iterator[tuple[Session, WasmModule]]:
+        with self._database.write() as session:
+            module = self._get(session, module_id, lock=True)
+            if not policy.allows(self.user, operation, module):
+                raise self._denied(operation, module)
+            yield session, module
+
+    def update(
+        self,
+        module_id: UUID | str,
+        *,
+        description: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        timeout_ms: int | None = None,
+        max_execution_time_ms: int | None = None,
+        max_memory_pages: int | None = None,
+    ) -> WasmModule:
+        """Changes what was given; None leaves a field as it is. Bytes, name and version never change.
+
+        Raises:
+            NotFoundError: The user does not see such a module.
+            PermissionDeniedError: He may not change it.
+            ArgumentError: A limit is outside its range.
+        """
+        with self._changing(module_id, "update") as (_, module):
+            if description is not None:
+                module.description = description
+            if metadata is not None:
+                module.extra = dict(metadata)
+            if timeout_ms is not None:
+                module.timeout_ms = timeout_ms
+            if max_execution_time_ms is not None:
+                module.max_execution_time_ms = max_execution_time_ms
+            if max_memory_pages is not None:
+                module.max_memory_pages = max_memory_pages
+            _check_limits(module)
+        return module
+
+    def delete(self, module_id: UUID | str) -> None:
+        """Deletes a row; its executions stay in the history, its blobs until garbage is collected."""
+        with self._changing(module_id, "delete") as (session, module):
+            session.delete(module)
+
+    def enable(self, module_id: UUID | str) -> WasmModule:
+        """Makes a module active again."""
+        return self._set_status(module_id, "active")
+
+    def disable(self, module_id: UUID | str) -> WasmModule:
+        """Keeps a module from being executed."""
+        return self._set_status(module_id, "disabled")
+
+    def _set_status(self, module_id: UUID | str, status: Status) -> WasmModule:
+        with self._changing(module_id, "disable") as (_, module):
+            if module.status not in {"active", "disabled"}:
+                raise ConflictError(
+                    f"the module {module.module_name}@{module.version} is {module.status}, not active or disabled",
+                    hint="Store it again.",
+                )
+            module.status = status
+        return module
+
+    def share(self, module_id: UUID | str, users: Iterable[UUID]) -> WasmModule:
+        """Lets more users read and execute a module."""
+        with self._changing(module_id, "update") as (_, module):
+            module.allowed_users = tuple(sorted({*module.allowed_users, *users}))
+        return module
+
+    def unshare(self, module_id: UUID | str, users: Iterable[UUID]) -> WasmModule:
+        """Takes users off again."""
+        with self._changing(module_id, "update") as (_, module):
+            module.allowed_users = tuple(sorted({*module.allowed_users} - {*users}))
+        return module
+
+    def set_public(self, module_id: UUID | str, public: bool) -> WasmModule:
+        """Lets every user read and execute a module, or only those it is shared with."""
+        with self._changing(module_id, "update") as (_, module):
+            module.is_public = public
+        return module
+
+    # ------------------------------------------------------------ lists
+
+    def list_all(self, *, limit: int | None = None) -> list[WasmModule]:
+        """Modules that the user may read, by name, newest version first."""
+        return self._list(self._may("read"), limit=limit)
+
+    def list_executable(self, *, limit: int | None = None) -> list[WasmModule]:
+        """Modules that the user may execute now."""
+        return self._list(self._may("execute"), limit=limit)
+
+    def list_by_owner_type(self, owner_type: OwnerType, *, limit: int | None = None) -> list[WasmModule]:
+        """Modules of one owner type that the user may read."""
+        return self._list(self._may("read"), WasmModule.owner_type == owner_type, limit=limit)
+
+    def list_system_modules(self, *, limit: int | None = None) -> list[WasmModule]:
+        """System modules."""
+        return self.list_by_owner_type("system", limit=limit)
+
+    def list_admin_modules(self, *, limit: int | None = None) -> list[WasmModule]:
+        """Admin modules; none for who is no admin."""
+        return self.list_by_owner_type("admin", limit=limit)
+
+    def list_user_modules(self, user_id: UUID | None = None, *, limit: int | None = None) -> list[WasmModule]:
+        """User modules that the user may read: those of `user_id`, or of everybody."""
+        if user_id is None:
+            return self.list_by_owner_type("user", limit=limit)
+        return self._list(
+            self._may("read"), WasmModule.owner_type == "user", WasmModule.owner_id == user_id, limit=limit
+        )
+
+    def _list(self, *conditions: ColumnElement[bool], limit: int | None) -> list[WasmModule]:
+        query = (
+            select(WasmModule)
+            .where(*conditions)
+            .order_by(WasmModule.module_name, WasmModule.created_at.desc(), WasmModule.id)
+            .limit(limit)
+        )
+        with self._database.read() as session:
+            return list(session.scalars(query).all())
+
+    def _may(self, operation: Operation) -> ColumnElement[bool]:
+        return policy.where(self.user, operation, WasmModule)
+
+
+def _check_limits(module: WasmModule) -> None:
+    """Says in words what the table's CHECK constraints say."""
+    if not 100 <= module.timeout_ms <= module.max_execution_time_ms <= 30_000:
+        raise ArgumentError(
+            f"the time limits {module.timeout_ms} ms and at most {module.max_execution_time_ms} ms do not fit: "
+            "expected 100 <= timeout_ms <= max_execution_time_ms <= 30000",
+            hint="Choose a timeout between 100 and 30000 ms.",
+        )
+    if not module.memory_pages <= module.max_memory_pages <= 65_536:
+        raise ArgumentError(
+            f"max_memory_pages is {module.max_memory_pages}: expected {module.memory_pages} to 65536 pages of 64 KiB",
+            hint="Choose a limit that the module can start with.",
+        )

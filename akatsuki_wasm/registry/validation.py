@@ -1,0 +1,81 @@
+"""Examines bytes before they are stored: a valid core module without imports, and what it says of itself."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from akatsuki_wasm import binary
+from akatsuki_wasm import manifest as manifests
+from akatsuki_wasm.errors import InvalidModuleError
+
+if TYPE_CHECKING:
+    from wasmtime import Engine
+
+    from akatsuki_wasm.contracts import Manifest
+
+_MOST_PAGES = 65_536
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the registry keeps of a module's bytes.
+
+    Attributes:
+        manifest: From its section, or from its plain exports.
+        memory_pages: Linear memory it starts with, pages of 64 KiB.
+        max_memory_pages: Most it can grow to by its own declaration.
+    """
+
+    manifest: Manifest
+    memory_pages: int
+    max_memory_pages: int
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The manifest as JSON values."""
+        document: dict[str, Any] = json.loads(manifests.dump(self.manifest))
+        return document
+
+
+def examine(wasm: bytes) -> Facts:
+    """Examines a module without compiling it.
+
+    Raises:
+        InvalidModuleError: The bytes are no valid core module, import what is not provided, contradict their manifest,
+            or want more memory than there is.
+    """
+    outline = binary.read(wasm)
+    binary.refuse_imports(outline)
+    manifest = manifests.for_binary(wasm)
+    _validate(wasm)
+    least = sum(each.minimum for each in outline.memories)
+    most = sum(_MOST_PAGES if each.maximum is None else each.maximum for each in outline.memories)
+    if least > _MOST_PAGES:
+        raise InvalidModuleError(
+            f"the module wants {least} pages of memory, at most {_MOST_PAGES} are possible",
+            hint="Build it with a smaller memory.",
+        )
+    return Facts(manifest, least, min(most, _MOST_PAGES))
+
+
+@cache
+def _engine() -> Engine:
+    from wasmtime import Engine  # not when modules are only listed or read
+
+    return Engine()
+
+
+def _validate(wasm: bytes) -> None:
+    from wasmtime import Module, WasmtimeError
+
+    try:
+        Module.validate(_engine(), wasm)
+    except WasmtimeError as exc:
+        lines = [line.strip() for line in str(exc).splitlines() if line.strip()]
+        detail = lines[-1] if lines else "no reason given"
+        raise InvalidModuleError(
+            f"not a valid wasm module: {detail}", hint="Build it again; the file may be damaged."
+        ) from exc
