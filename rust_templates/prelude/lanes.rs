@@ -61,7 +61,7 @@ mod pair {
     pub use core::arch::wasm32::{
         f64x2_add as add, f64x2_div as div, f64x2_eq as equal, f64x2_floor as floor, f64x2_le as less_equal,
         f64x2_lt as less, f64x2_mul as mul, f64x2_neg as neg, f64x2_sqrt as sqrt, f64x2_sub as sub,
-        i64x2_add as int_add, i64x2_sub as int_sub, v128_and as and, v128_not as not, v128_or as or, v128_xor as xor,
+        i64x2_add as int_add, v128_and as and, v128_not as not, v128_or as or, v128_xor as xor,
     };
 }
 
@@ -181,10 +181,6 @@ mod pair {
     #[inline(always)]
     pub fn int_add(a: Pair, b: Pair) -> Pair {
         ints(a, b, u64::wrapping_add)
-    }
-    #[inline(always)]
-    pub fn int_sub(a: Pair, b: Pair) -> Pair {
-        ints(a, b, u64::wrapping_sub)
     }
 }
 
@@ -409,7 +405,7 @@ impl Bits for Lanes {
         Lanes(map1(self.0, |a| pair::shr(a, n)))
     }
     #[inline(always)]
-    fn bits_sub(self, other: Lanes) -> Lanes {
-        Lanes(map2(self.0, other.0, |a, b| pair::int_sub(a, b)))
+    fn bits_sum(self, other: Lanes) -> Lanes {
+        Lanes(map2(self.0, other.0, |a, b| pair::int_add(a, b)))
     }
 }

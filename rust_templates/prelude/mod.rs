@@ -7,6 +7,7 @@
 // A guest uses a few of these items; the rest is dropped by the compiler, so "never used" says nothing here.
 #![allow(dead_code, unused_imports)]
 
+mod blur;
 mod color;
 mod elementary;
 mod image;

@@ -407,15 +407,15 @@ pub trait Bits: Copy {
     /// Integer addition of the bit patterns.
     #[doc(hidden)]
     fn bits_add(self, n: u64) -> Self;
+    /// Integer addition of two bit patterns.
+    #[doc(hidden)]
+    fn bits_sum(self, other: Self) -> Self;
     /// Shift left of the bit patterns.
     #[doc(hidden)]
     fn bits_shl(self, n: u32) -> Self;
     /// Logical shift right of the bit patterns.
     #[doc(hidden)]
     fn bits_shr(self, n: u32) -> Self;
-    /// Integer subtraction of the bit patterns.
-    #[doc(hidden)]
-    fn bits_sub(self, other: Self) -> Self;
 }
 
 impl Bits for f64 {
@@ -486,8 +486,8 @@ impl Bits for f64 {
         f64::from_bits(self.to_bits() >> n)
     }
     #[inline(always)]
-    fn bits_sub(self, other: f64) -> f64 {
-        f64::from_bits(self.to_bits().wrapping_sub(other.to_bits()))
+    fn bits_sum(self, other: f64) -> f64 {
+        f64::from_bits(self.to_bits().wrapping_add(other.to_bits()))
     }
 }
 
