@@ -1,0 +1,92 @@
+"""How results reach the terminal, a pipe or a program: tables, tab-separated lines, one JSON document."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from akatsuki_wasm.contracts import StoredModule
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def json_option(function: F) -> F:
+    """Adds ``--json``."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")(function)
+
+
+def emit(document: Any) -> None:
+    """Prints one JSON document on stdout."""
+    click.echo(json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False, default=_plain))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return moment(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)
+    return str(value)
+
+
+def say(text: str) -> None:
+    """Prints a message for people on stderr."""
+    click.echo(text, err=True)
+
+
+def table(headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Prints a table: drawn on a terminal, a header and tab-separated lines when piped."""
+    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    if not sys.stdout.isatty():
+        for line in (headers, *cells):
+            click.echo("\t".join(cell.replace("\t", " ").replace("\n", " ") for cell in line))
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for header in headers:
+        drawn.add_column(header, overflow="fold")
+    for line in cells:
+        drawn.add_row(*map(Text, line))  # Text: brackets in a name are not markup
+    Console().print(drawn)
+
+
+def moment(when: datetime | None) -> str:
+    """ISO 8601 in UTC, to the second: ``2026-01-31T12:00:00Z``."""
+    if when is None:
+        return ""
+    aware = when if when.tzinfo else when.replace(tzinfo=UTC)
+    return aware.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def module_json(stored: StoredModule) -> dict[str, Any]:
+    """A stored module for ``--json``."""
+    from akatsuki_wasm.module import function_facts
+
+    return {
+        "id": str(stored.id),
+        "name": stored.name,
+        "version": stored.version,
+        "digest": stored.digest,
+        "description": stored.description,
+        "functions": [function_facts(function) for function in stored.manifest.functions],
+        "ownerType": stored.owner_type,
+        "ownerId": str(stored.owner_id),
+        "status": stored.status,
+        "public": stored.is_public,
+        "allowedUsers": [str(user) for user in stored.allowed_users],
+        "size": stored.size,
+        "timeoutMs": stored.timeout_ms,
+        "createdAt": moment(stored.created_at),
+        "updatedAt": moment(stored.updated_at),
+    }

@@ -1,0 +1,99 @@
+"""Shows the stages of a design as they happen: a live line on a terminal, one line per finished stage when piped."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from akatsuki_wasm.cli.output import say
+from akatsuki_wasm.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from akatsuki_wasm.contracts import Stage
+    from akatsuki_wasm.errors import AkatsukiError
+
+_DOING = {
+    "generate": "writing Rust",
+    "build": "building",
+    "check": "checking",
+    "upload": "storing",
+    "execute": "executing",
+}
+
+
+class StageProgress:
+    """A plugin that hears of every stage.
+
+    Args:
+        quiet: Say nothing at all.
+    """
+
+    name = "cli-progress"
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet = quiet
+        self._status: Any = None
+
+    @contextmanager
+    def live(self) -> Iterator[StageProgress]:
+        """Shows a spinner on a terminal while the block runs."""
+        if self._quiet or not sys.stderr.isatty():
+            yield self
+            return
+        from rich.console import Console
+
+        with Console(stderr=True).status("starting") as status:
+            self._status = status
+            try:
+                yield self
+            finally:
+                self._status = None
+
+    @hookimpl
+    def akatsuki_before_stage(self, stage: Stage, attempt: int) -> None:
+        """Names the stage on the live line."""
+        if self._status is not None:
+            self._status.update(f"{_DOING[stage]}{f', attempt {attempt}' if attempt > 1 else ''}")
+
+    @hookimpl
+    def akatsuki_after_stage(self, stage: Stage, seconds: float, summary: str) -> None:
+        """Writes the line of a finished stage."""
+        self._line(stage, "ok", seconds, summary)
+
+    @hookimpl
+    def akatsuki_stage_failed(self, stage: Stage, seconds: float, error: AkatsukiError) -> None:
+        """Writes the line of a failed stage. Whether another attempt follows is for the pipeline to say."""
+        self._line(stage, "failed", seconds, error.message)
+
+    def _line(self, stage: Stage, word: str, seconds: float, text: str) -> None:
+        if not self._quiet:
+            mark = click.style(f"{word:<6}", fg="green" if word == "ok" else "red")
+            say(f"{stage:<8} {mark} {seconds:6.2f} s  {text}")
+
+
+class Steps:
+    """Progress of a long work that is no pipeline, such as an installation.
+
+    Args:
+        quiet: Say nothing at all.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet = quiet
+        self._last = ("", "")
+        self._told = 0.0
+
+    def report(self, phase: str, text: str, fraction: float | None = None) -> None:
+        """Writes one line for each new step; a fraction that moves on within one at most every 5 seconds."""
+        now = time.monotonic()
+        if self._quiet or ((phase, text) == self._last and now - self._told < 5.0):
+            return
+        self._last, self._told = (phase, text), now
+        part = "" if fraction is None or fraction >= 1.0 else f" ({fraction:.0%})"
+        say(f"{phase:<8} {text}{part}")
