@@ -1,7 +1,7 @@
 """Settings: defaults < user file < project file < environment ``AKATSUKI_*`` < arguments.
 
 The user file is ``config.toml`` in the platform's configuration folder; the project file is ``akatsuki.toml`` in the
-working directory, or the file that ``AKATSUKI_CONFIG`` names. Both hold the attributes of `Settings` at their top level.
+working directory, or the one that ``AKATSUKI_CONFIG`` names. Both hold the attributes of `Settings` at the top level.
 """
 
 from __future__ import annotations
@@ -129,12 +129,22 @@ class Settings(BaseSettings):
         """`blob_url`, or the folder in `data_dir`."""
         return self.blob_url or (self.data_dir / "blobs").as_uri()
 
+    def environment(self) -> dict[str, str]:
+        """The environment variables that give another process these very settings."""
+        found = {}
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if isinstance(value, tuple):
+                value = (os.pathsep if name == "plugin_files" else ",").join(str(each) for each in value)
+            found[f"AKATSUKI_{name.upper()}"] = str(value)
+        return found
+
 
 def load_settings(**overrides: Any) -> Settings:
     """Reads the settings.
 
     Args:
-        overrides: Attributes of `Settings`; None values are left out, so that an option that was not given changes nothing.
+        overrides: Attributes of `Settings`; None values are left out, so an option that was not given changes nothing.
 
     Raises:
         ConfigError: A setting is unknown or out of its range.

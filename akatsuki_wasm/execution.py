@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from akatsuki_wasm.config import Settings
     from akatsuki_wasm.module import Module
     from akatsuki_wasm.pipeline import Pipeline
+    from akatsuki_wasm.registry.models import ExecutionStatus
     from akatsuki_wasm.registry.registry import Registry
 
 
@@ -125,7 +126,7 @@ class Executor:
         try:
             result = self._pipeline().execute(module.executable, call, limits)
         except AkatsukiError as exc:
-            status = "timeout" if isinstance(exc, ExecutionTimeout) else "error"
+            status: ExecutionStatus = "timeout" if isinstance(exc, ExecutionTimeout) else "error"
             self._record(module, call.function, summary, status, (time.perf_counter() - started) * 1e3, error=exc)
             raise
         self._record(module, call.function, summary, "success", result.execution_time_ms, result=result)
@@ -136,7 +137,7 @@ class Executor:
         module: Module,
         function: str,
         summary: str,
-        status: str,
+        status: ExecutionStatus,
         milliseconds: float,
         *,
         result: ExecutionResult | None = None,
@@ -145,8 +146,8 @@ class Executor:
         if module.id is None:
             return
         self._registry().executions(self._user).record(
-            module_id=module.id,
-            function_name=function,
+            module.id,
+            function,
             status=status,
             execution_time_ms=milliseconds,
             input_summary=summary,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+import tempfile
+from pathlib import Path
 
 from akatsuki_wasm.contracts import MODULE_NAME
 from akatsuki_wasm.errors import ArgumentError, NotFoundError, SourceRejectedError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def check_module_name(name: str) -> None:
@@ -74,3 +73,23 @@ def read_file(path: Path, what: str) -> bytes:
         raise NotFoundError(f"{path} is a folder", hint=f"Give the path of {what}.") from None
     except OSError as exc:
         raise NotFoundError(f"{path} cannot be read: {exc.strerror or exc}", hint=f"Give the path of {what}.") from exc
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Writes a file so that a reader sees the old one or the new one, never half of it.
+
+    Raises:
+        OSError: The folder cannot be written, or the disk is full; nothing is left behind.
+    """
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        # mkstemp makes private files; what a user asked for gets the usual mode.
+        mask = os.umask(0)
+        os.umask(mask)
+        Path(temporary).chmod(0o666 & ~mask)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

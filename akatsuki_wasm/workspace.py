@@ -178,7 +178,8 @@ class Workspace:
         parsed = tuple(parse_example(each) if isinstance(each, str) else each for each in examples)
         request = GenerationRequest(prompt.strip(), name, generator, model, parsed)
         if deploy and name is not None:
-            self._check_may_store(name, owner_type)
+            # Fails before the work of a build where storing its result could only fail.
+            self.registry.check_target(name, self.user, owner_type, version)
         attempts: list[Attempt] = []
         started = time.perf_counter()
         try:
@@ -189,7 +190,7 @@ class Workspace:
             )
         except AkatsukiError as exc:
             if deploy:
-                self._remember(request, attempts, time.perf_counter() - started, error=exc)
+                self._remember(request, attempts, time.perf_counter() - started, exc)
             raise
         final = name or made.source.name
         if not deploy:
@@ -202,7 +203,7 @@ class Workspace:
             public=public,
             description=made.source.description,
         )
-        self._remember(request, attempts, time.perf_counter() - started, module=module.stored)
+        self._remember(request, attempts, time.perf_counter() - started)
         return module
 
     def build(self, source: Path | str, *, name: str | None = None) -> Artifact:
@@ -284,27 +285,22 @@ class Workspace:
         stored = self.pipeline.upload(wasm, target)
         return Module(self, name=stored.name, stored=stored)
 
-    def _check_may_store(self, name: str, owner_type: OwnerType) -> None:
-        """Fails before the work of a build where storing its result could only fail."""
-        self.registry.check_target(name, self.user, owner_type)
-
     def _remember(
         self,
         request: GenerationRequest,
         attempts: Sequence[Attempt],
         seconds: float,
-        *,
-        module: StoredModule | None = None,
         error: AkatsukiError | None = None,
     ) -> None:
         last = attempts[-1].source if attempts else None
         self.registry.generations(self.user).record(
-            prompt=request.prompt,
+            request.prompt,
             generator=last.generator if last else (request.generator or self.settings.generator),
+            status="success" if error is None else "error",
             model=request.model,
             source_name=last.name if last else None,
             attempts=[_attempt_facts(each) for each in attempts],
-            module_id=module.id if module else None,
+            usage=dict(last.usage) if last else None,
             error_message=str(error) if error else None,
             seconds=seconds,
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from akatsuki_wasm.contracts import Artifact, ExecutableModule, StoredModule, UploadTarget, User
+from akatsuki_wasm.contracts import Artifact, ExecutableModule, OwnerType, StoredModule, UploadTarget, User
 from akatsuki_wasm.errors import ConflictError, UploadError
 from akatsuki_wasm.registry import naming, validation
 from akatsuki_wasm.registry.blobs import DEFAULT_GARBAGE_AGE, BlobStore, digest_of
@@ -106,11 +106,12 @@ class Registry:
         facts = validation.examine(artifact.wasm)
         provenance = _plain_json(artifact.provenance, "provenance")
         metadata = _plain_json(target.metadata, "metadata")
+        # Only a source that is given here counts: a digest from outside could name another user's private source.
+        provenance.pop("source_digest", None)
         blobs = [artifact.wasm]
         if artifact.source is not None:
-            source = artifact.source.encode()
-            provenance["source_digest"] = digest_of(source)
-            blobs.append(source)
+            blobs.append(_utf8(artifact.source))
+            provenance["source_digest"] = digest_of(blobs[1])
         with self.database.read() as session:  # before anything is written; asked again when the row is
             naming.next_place(session, target.user, name, target.owner_type, version)
 
@@ -146,6 +147,19 @@ class Registry:
         raise ConflictError(
             f"the module {name!r} could not be stored: others keep storing the same name", hint="Try again."
         )
+
+    def check_target(self, name: str, user: User, owner_type: OwnerType = "user", version: str | None = None) -> None:
+        """Fails as `store` would for the name and version, before the work of a build.
+
+        Raises:
+            UploadError: The name or version is malformed.
+            PermissionDeniedError: The user may not create modules of that owner type.
+            ConflictError: The name or the version is taken.
+        """
+        checked = None if version is None else naming.check_version(version)
+        self.modules(user).check_create(owner_type)
+        with self.database.read() as session:
+            naming.next_place(session, user, naming.check_name(name), owner_type, checked)
 
     # ------------------------------------------------------------ reading
 
@@ -220,6 +234,13 @@ class Registry:
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _utf8(source: str) -> bytes:
+    try:
+        return source.encode()
+    except UnicodeEncodeError as exc:
+        raise UploadError("the source is not valid Unicode text", hint="Save the file as UTF-8.") from exc
 
 
 def _plain_json(value: Mapping[str, Any], what: str) -> dict[str, Any]:
