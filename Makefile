@@ -38,7 +38,7 @@ check: ## formatting, lints, types, the direction of imports; the same for Rust
 
 docs: ## the documentation, in site/
 	@scripts/python-env.sh docs
-	$(BIN)/mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 bench: ## the measurements of benchmarks/
 	@scripts/system-packages.sh demo
