@@ -93,17 +93,21 @@ def _number_column(param: Parameter, type_: wit.Primitive, series: pd.Series[Any
     # A NaN in a plain float column is a value to a float parameter, as it is to numpy; elsewhere it marks a null.
     plain_float = isinstance(series.dtype, np.dtype) and series.dtype.kind == "f"
     has_null = bool(null.any()) and not (plain_float and type_.is_float)
-    raw: np.ndarray[Any, Any]
+    present = _plain(series[~null] if has_null else series)
     if has_null:
-        raw = series.where(~null, 0).to_numpy() if plain_float else series.to_numpy(dtype=object, na_value=0)
-        raw = pd.Series(raw).infer_objects().to_numpy()
+        raw = np.zeros(len(series), present.dtype)
+        raw[~null] = present
     else:
-        raw = series.to_numpy()
-        if raw.dtype == object:
-            raw = series.infer_objects().to_numpy()
+        raw = present
     array = _exact(param, type_, raw, dtype)
     _check_range(param, array, None if not has_null else ~null)
     return Column(array, ~null if has_null else None)
+
+
+def _plain(series: pd.Series[Any]) -> np.ndarray[Any, Any]:
+    """A column without nulls as the plainest numpy array that holds it."""
+    array = series.to_numpy()
+    return array if array.dtype != object else pd.Series(array.tolist()).to_numpy()
 
 
 def _exact(
