@@ -1,0 +1,110 @@
+"""The epoch clock: turns time limits into epoch deadlines, and ticks only while something executes."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from akatsuki_wasm.sandbox import ffi
+
+if TYPE_CHECKING:
+    import wasmtime
+
+TICK_S = 0.005
+"""Resolution of deadlines: a limit fires between 0 and 2 ticks late."""
+_IDLE_TICKS = 40
+
+
+class Clock:
+    """Increments an engine's epoch every `TICK_S` while executions are in flight, on a daemon thread.
+
+    The epoch follows the wall clock: a tick that comes late (the thread needs the GIL, and busy Python threads may keep
+    it) increments by all the ticks that were missed, and a deadline is an absolute epoch. So lateness does not add up,
+    as it would with one increment for each wake-up, where a 50 ms deadline was seen to fire after 241 to 644 ms.
+
+    Args:
+        engine: Whose epoch it is; kept alive.
+        slots: How many executions may be in flight at once; more wait in `enter`.
+    """
+
+    def __init__(self, engine: wasmtime.Engine, slots: int) -> None:
+        self._engine = engine
+        self._address = ffi.address(engine)
+        self._slots = slots
+        self._lock = threading.Lock()
+        self._slot_free = threading.Condition(self._lock)
+        self._wake = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._active = 0
+        self._entries = 0
+        self._epoch = 0
+        self._origin = 0.0
+        self._asleep = True
+        self._stopped = False
+
+    def enter(self, timeout_s: float) -> int:
+        """Begins an execution; every `enter` is followed by one `leave`.
+
+        Returns:
+            The deadline as `ffi.set_epoch_deadline` wants it: epochs from now.
+        """
+        with self._lock:
+            while self._active >= self._slots:
+                self._slot_free.wait()
+            self._active += 1
+            self._entries += 1
+            now = time.monotonic()
+            if self._asleep:
+                self._awake(now)
+            # One tick more: the current one has partly passed, and a limit must never fire early.
+            return int((now + timeout_s - self._origin) / TICK_S) + 2 - self._epoch
+
+    def leave(self) -> None:
+        """Ends an execution."""
+        with self._lock:
+            if self._active >= self._slots:
+                self._slot_free.notify()
+            self._active -= 1
+
+    def stop(self) -> None:
+        """Ends the thread; the clock is not used again."""
+        self._stopped = True
+        self._wake.set()
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(timeout=1.0)
+
+    @property
+    def ticking(self) -> bool:
+        """Whether the thread is awake."""
+        return not self._asleep
+
+    def _awake(self, now: float) -> None:
+        """Starts counting from now, so that the sleep is not made up for."""
+        self._asleep = False
+        self._origin = now - self._epoch * TICK_S
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._tick, name="akatsuki-epochs", daemon=True)
+            self._thread.start()
+        self._wake.set()
+
+    def _tick(self) -> None:
+        seen, idle = -1, 0
+        while True:
+            self._wake.wait()
+            if self._stopped:
+                return
+            time.sleep(TICK_S)
+            due = int((time.monotonic() - self._origin) / TICK_S)
+            while self._epoch < due:
+                ffi.increment_epoch(self._address)
+                self._epoch += 1
+            idle = idle + 1 if self._active == 0 and self._entries == seen else 0
+            seen = self._entries
+            if idle >= _IDLE_TICKS:
+                with self._lock:
+                    if self._active == 0 and self._entries == seen:
+                        self._asleep = True
+                        self._wake.clear()
+                        idle = 0

@@ -1,0 +1,145 @@
+"""The one wasmtime engine of the process: configuration, pooling allocator, fork and exit."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import mmap
+import os
+import sys
+import threading
+from dataclasses import dataclass
+
+import wasmtime
+
+from akatsuki_wasm.sandbox import ffi
+from akatsuki_wasm.sandbox.clock import Clock
+from akatsuki_wasm.sandbox.limits import MAX_TABLE_ELEMENTS
+
+log = logging.getLogger(__name__)
+
+MAX_WASM_STACK = 256 * 1024
+"""Bytes of native stack that a guest may use. At wasmtime's default of 512 KiB, recursion on a thread with a small
+stack is a crash of the host; see `akatsuki_wasm.sandbox.stack`."""
+SLOTS = 64
+"""Executions in flight at once; more wait. Each reserves address space (not memory) of `_SLOT_BYTES`."""
+KEEP_RESIDENT = 256 * 1024
+"""Bytes of a memory that are zeroed in place for the next execution; what is above goes back to the kernel and is
+faulted in again. docs/explanation/sandbox.md has the measurements."""
+_GIB = 1 << 30
+_GUARD = 32 << 20
+_SLOT_BYTES = 4 * _GIB + 2 * _GUARD
+
+
+@dataclass(frozen=True)
+class ProcessEngine:
+    """An engine with its clock.
+
+    Attributes:
+        engine: wasmtime's.
+        clock: Sets its epochs.
+        address: Native address of the engine.
+        linker: Has no definitions: guests import nothing.
+        pooling: Whether memories come from the pool.
+        pid: The process that made it.
+    """
+
+    engine: wasmtime.Engine
+    clock: Clock
+    address: int
+    linker: wasmtime.Linker
+    pooling: bool
+    pid: int
+
+
+_lock = threading.Lock()
+_current: ProcessEngine | None = None
+_forked = False
+
+
+def process_engine() -> ProcessEngine:
+    """The engine of this process, made at first use. A forked child gets one of its own."""
+    found = _current
+    if found is not None:
+        return found
+    return _make_once()
+
+
+def _make_once() -> ProcessEngine:
+    global _current  # noqa: PLW0603 - one engine per process is the point
+    with _lock:
+        if _current is None:
+            _current = _make()
+        return _current
+
+
+def _make() -> ProcessEngine:
+    pooling = _can_reserve(SLOTS * _SLOT_BYTES)
+    if not pooling:
+        log.warning(
+            "no pooling allocator: %d GiB of address space cannot be reserved (ulimit -v?); executions start slower",
+            SLOTS * _SLOT_BYTES >> 30,
+        )
+    engine = wasmtime.Engine(configuration(pooling=pooling))
+    return ProcessEngine(
+        engine, Clock(engine, SLOTS), ffi.address(engine), wasmtime.Linker(engine), pooling, os.getpid()
+    )
+
+
+def configuration(*, pooling: bool) -> wasmtime.Config:
+    """The configuration of every engine of ours."""
+    config = wasmtime.Config()
+    ffi.turn_off_proposals(config)
+    config.epoch_interruption = True
+    config.max_wasm_stack = MAX_WASM_STACK
+    if _forked:
+        # The compile threads of the parent did not come along through the fork: waiting for them would never end.
+        config.parallel_compilation = False
+    if pooling:
+        settings = {
+            "total_core_instances": SLOTS,
+            "total_memories": SLOTS,
+            "total_tables": SLOTS,
+            "max_memories_per_module": 1,
+            "max_tables_per_module": 1,
+            "table_elements": MAX_TABLE_ELEMENTS,
+            "max_memory_size": 4 * _GIB,  # each store's limiter sets the limit that counts
+            "linear_memory_keep_resident": KEEP_RESIDENT,
+            "table_keep_resident": 64 * 1024,
+        }
+        ffi.use_pooling(config, settings)
+    elif not _can_reserve(_SLOT_BYTES):
+        ffi.use_memory_reservation(config, 0, 0)
+    return config
+
+
+def _can_reserve(size: int) -> bool:
+    """Whether so much address space is to be had: an engine that fails to reserve its pool ends the process."""
+    if sys.platform == "win32":
+        return True
+    no_reserve = 0x4000 if sys.platform == "linux" else 0
+    try:
+        mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | no_reserve, prot=0).close()
+    except (OSError, ValueError, OverflowError):
+        return False
+    return True
+
+
+def _after_fork_in_child() -> None:
+    """Forgets the parent's engine without freeing it: its threads are gone and its locks may be held for ever."""
+    global _lock, _current, _forked
+    _leaked.append(_current)
+    _lock, _current, _forked = threading.Lock(), None, True
+
+
+_leaked: list[ProcessEngine | None] = []
+
+
+@atexit.register
+def _stop() -> None:
+    if _current is not None and _current.pid == os.getpid():
+        _current.clock.stop()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

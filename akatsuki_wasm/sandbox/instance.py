@@ -1,0 +1,271 @@
+"""One execution's store, instance and memory: made fresh, limited before anything runs, freed at the end."""
+
+from __future__ import annotations
+
+import struct
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from akatsuki_wasm.errors import GuestTrap, InvalidModuleError
+from akatsuki_wasm.sandbox import ffi
+from akatsuki_wasm.sandbox.lift import Reader
+from akatsuki_wasm.sandbox.limits import (
+    MAX_ADDRESSABLE,
+    MAX_INSTANCES,
+    MAX_MEMORIES,
+    MAX_TABLE_ELEMENTS,
+    MAX_TABLES,
+    out_of_memory,
+)
+from akatsuki_wasm.sandbox.traps import error_of_instantiation, error_of_trap
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from akatsuki_wasm.contracts import Limits
+    from akatsuki_wasm.sandbox.cache import CompiledModule
+
+_REALLOC_SIGNATURE = (("i32", "i32", "i32", "i32"), ("i32",))
+_REALLOC_SLOTS = struct.Struct("<I12xI12xI12xI")
+_U32 = struct.Struct("<I")
+_local = threading.local()
+
+
+def _scratch() -> ffi.Scratch:
+    try:
+        found: ffi.Scratch = _local.scratch
+    except AttributeError:
+        found = _local.scratch = ffi.Scratch()
+    return found
+
+
+class Instance:
+    """A fresh instance in a store of its own; a context manager that is used on one thread.
+
+    It is also the guest memory that arguments are lowered into (`akatsuki_wasm.sandbox.lower.Memory`).
+
+    Args:
+        compiled: The module.
+        limits: Memory and result size.
+        deadline: Epochs from now; set before instantiation, as a start function can loop.
+        function: The function's name, for messages.
+
+    Raises:
+        GuestTrap: The start function trapped.
+        ExecutionTimeout: The start function ran past the deadline.
+        MemoryLimitError: The module's smallest memory is past the limit.
+    """
+
+    __slots__ = (
+        "_context",
+        "_realloc_known",
+        "_scratch",
+        "_store",
+        "compiled",
+        "function",
+        "guest_s",
+        "limits",
+        "view",
+    )
+
+    def __init__(self, compiled: CompiledModule, limits: Limits, deadline: int, function: str) -> None:
+        self.compiled, self.limits, self.function = compiled, limits, function
+        self.guest_s = 0.0
+        self.view = _NO_MEMORY
+        self._realloc_known = False
+        scratch = self._scratch = _scratch()
+        scratch.trap_cell.value = None
+        store = self._store = ffi.store_new(compiled.engine.address, None, None)
+        try:
+            context = self._context = ffi.store_context(store)
+            ffi.store_limiter(store, limits.memory_bytes, MAX_TABLE_ELEMENTS, MAX_INSTANCES, MAX_TABLES, MAX_MEMORIES)
+            ffi.set_epoch_deadline(context, deadline)
+            error = ffi.instantiate(compiled.pre_address, context, scratch.instance, scratch.trap)
+            if error:
+                raise error_of_instantiation(ffi.take_error(error), function, limits)
+            if scratch.trap_cell.value:
+                raise self._take_trap(allocating=False)
+            if compiled.has_memory:
+                self._find(b"memory", scratch.memory, ffi.EXTERN_MEMORY)
+        except BaseException:
+            ffi.store_delete(store)
+            raise
+
+    def __enter__(self) -> Instance:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Frees the store and all that is in it. Views of the memory end first: they would outlive it."""
+        store, self._store = self._store, None
+        if store is None:
+            return
+        try:
+            self.view.release()
+        finally:
+            ffi.store_delete(store)
+
+    # ---------------------------------------------------------------- exports
+
+    def _find(self, name: bytes, into: ffi.Extern, kind: int) -> bool:
+        scratch = self._scratch
+        found = ffi.export_get(self._context, scratch.instance, name, len(name), into.address)
+        return bool(found) and into.kind.value == kind
+
+    def find_function(self, export: bytes, signature: tuple[tuple[str, ...], tuple[str, ...]], *, known: bool) -> None:
+        """Makes an exported function the one that `call` calls.
+
+        Args:
+            export: Its name.
+            signature: Its core type, as the manifest has it.
+            known: Whether an earlier execution of this compiled module has compared it already.
+
+        Raises:
+            InvalidModuleError: It is not there, or of another type: an unchecked call would corrupt memory.
+        """
+        func = self._scratch.func
+        if not self._find(export, func, ffi.EXTERN_FUNC):
+            raise InvalidModuleError(f"the module has no export {export.decode()!r}, which its manifest names")
+        if not known:
+            self._compare(export, func, signature)
+
+    def _compare(self, export: bytes, func: ffi.Extern, signature: tuple[tuple[str, ...], tuple[str, ...]]) -> None:
+        found = ffi.core_signature(self._context, func.of)
+        if found != signature:
+            raise InvalidModuleError(
+                f"the export {export.decode()!r} has the core type {_arrow(found)}, "
+                f"where its signature means {_arrow(signature)}",
+                hint="the manifest does not belong to this module: build it again",
+            )
+
+    # ---------------------------------------------------------------- calls
+
+    def pack(self, layout: struct.Struct, flat: list[Any], slots: int) -> None:
+        """Writes a call's flat core values into its slots, of which parameters or results need so many."""
+        scratch = self._scratch
+        if slots * ffi.SLOT_SIZE > len(scratch.buffer) * 8:
+            scratch.reserve(slots)
+        layout.pack_into(scratch.buffer, 0, *flat)
+
+    def unpack(self, layout: struct.Struct) -> list[Any]:
+        """Reads a call's results out of its slots."""
+        return list(layout.unpack_from(self._scratch.buffer, 0))
+
+    def call(self, slots: int) -> None:
+        """Calls the function that was found, with the values that were packed.
+
+        Raises:
+            GuestTrap: It trapped.
+            ExecutionTimeout: It ran past the deadline.
+            MemoryLimitError: It was refused memory and gave up.
+        """
+        started = time.perf_counter()
+        self._call(self._scratch.func, slots, allocating=False)
+        self.guest_s += time.perf_counter() - started
+
+    def _call(self, func: ffi.Extern, slots: int, *, allocating: bool) -> None:
+        scratch = self._scratch
+        error = ffi.call_unchecked(self._context, func.of, scratch.slots, slots, scratch.trap)
+        if error:
+            raise GuestTrap(f"{self.function} failed: {ffi.take_error(error)}", kind="error")
+        if scratch.trap_cell.value:
+            raise self._take_trap(allocating=allocating)
+
+    def _take_trap(self, *, allocating: bool) -> Exception:
+        scratch = self._scratch
+        trap, scratch.trap_cell.value = scratch.trap_cell.value, None
+        facts = ffi.take_trap(trap or 0)
+        used = self.memory_bytes if self.compiled.has_memory and scratch.memory.kind.value == ffi.EXTERN_MEMORY else 0
+        return error_of_trap(facts, self.function, self.limits, self._panic_text(), used, allocating=allocating)
+
+    # ---------------------------------------------------------------- memory
+
+    @property
+    def memory_bytes(self) -> int:
+        """Size of the linear memory now, which never shrinks; 0 for a module without one."""
+        if not self.compiled.has_memory:
+            return 0
+        return int(ffi.memory_data_size(self._context, self._scratch.memory.of))
+
+    def refresh(self) -> memoryview:
+        """The whole memory as it is now; the view before ends if the memory has grown since."""
+        if not self.compiled.has_memory:
+            raise InvalidModuleError("the module exports no memory, which strings, lists and records need")
+        size = self.memory_bytes
+        if size != len(self.view) or size == 0:
+            self.view.release()
+            self.view = ffi.view(ffi.memory_data(self._context, self._scratch.memory.of), size)
+        return self.view
+
+    def allocate(self, size: int, alignment: int) -> int:
+        """Address of new bytes in the guest, by its ``cabi_realloc``; `view` is fresh afterwards."""
+        return self.reallocate(0, 0, alignment, size)
+
+    def reallocate(self, old: int, old_size: int, alignment: int, size: int) -> int:
+        """Grows what `allocate` gave; checked as nothing that the guest says is trusted.
+
+        Raises:
+            MemoryLimitError: It is past the limit, or the guest found no room.
+            GuestTrap: The guest trapped, or gave back an address that is not aligned or not in its memory.
+        """
+        if size > self.limits.memory_bytes or size >= MAX_ADDRESSABLE:
+            raise out_of_memory(self.function, self.limits)
+        scratch = self._scratch
+        if not self._realloc_known:
+            self._find_realloc()
+        _REALLOC_SLOTS.pack_into(scratch.buffer, 0, old, old_size, alignment, size)
+        self._call(scratch.realloc, 4, allocating=True)
+        address: int = _U32.unpack_from(scratch.buffer, 0)[0]
+        view = self.refresh()
+        if address == 0 and size:
+            raise out_of_memory(self.function, self.limits)
+        if address % alignment or address + size > len(view):
+            raise GuestTrap(
+                f"{self.function} got no room for its arguments: cabi_realloc gave {address:#x} for {size:,} bytes, "
+                f"{alignment}-aligned, in a memory of {len(view):,} bytes",
+                kind="pointer_out_of_bounds",
+                hint="the module breaks the Canonical ABI: build it again",
+            )
+        return address
+
+    def _find_realloc(self) -> None:
+        realloc = self._scratch.realloc
+        if not self._find(b"cabi_realloc", realloc, ffi.EXTERN_FUNC):
+            raise InvalidModuleError("the module exports no cabi_realloc, which strings, lists and records need")
+        if not self.compiled.realloc_checked:
+            self._compare(b"cabi_realloc", realloc, _REALLOC_SIGNATURE)
+            self.compiled.realloc_checked = True
+        self._realloc_known = True
+
+    def reader(self) -> Reader:
+        """The memory for lifting results out of it."""
+        return Reader(self.refresh(), self.function, self.limits)
+
+    def _panic_text(self) -> str | None:
+        """What the guest's panic hook left, ``""`` if it left nothing, None for a module without such a hook.
+
+        ``AKATSUKI_PANIC`` is a global with the address of ``{len: u32, bytes: [u8; 1020]}``.
+        """
+        other = self._scratch.other
+        if not self.compiled.has_memory or not self._find(b"AKATSUKI_PANIC", other, ffi.EXTERN_GLOBAL):
+            return None
+        address = ffi.global_i32(self._context, other)
+        if address is None:
+            return None
+        view = self.refresh()
+        if address + 1024 > len(view):
+            return None
+        length = min(_U32.unpack_from(view, address)[0], 1020)
+        return " ".join(str(view[address + 4 : address + 4 + length], "utf-8", "replace").split())
+
+
+_NO_MEMORY = memoryview(b"")
+
+
+def _arrow(signature: tuple[tuple[str, ...], tuple[str, ...]]) -> str:
+    return f"({', '.join(signature[0])}) -> ({', '.join(signature[1])})"

@@ -1,0 +1,144 @@
+"""`Sandbox`: executes functions of modules, each in a fresh instance, under limits."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from akatsuki_wasm.contracts import BatchCall, Call, ExecutionResult, Limits
+from akatsuki_wasm.errors import ExecuteError
+from akatsuki_wasm.sandbox import batch
+from akatsuki_wasm.sandbox.cache import CacheStatistics, ModuleCache
+from akatsuki_wasm.sandbox.engine import process_engine
+from akatsuki_wasm.sandbox.instance import Instance
+from akatsuki_wasm.sandbox.limits import check
+from akatsuki_wasm.sandbox.stack import large_here, on_large_stack
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from akatsuki_wasm.contracts import ExecutableModule
+
+DEFAULT_LIMITS = Limits()
+
+
+@dataclass(frozen=True)
+class SandboxConfig:
+    """How a sandbox is set up.
+
+    Attributes:
+        cache_size: Compiled modules kept in memory.
+    """
+
+    cache_size: int = 20
+
+
+class Sandbox:
+    """Executes functions of modules. Threads may use it at once; each execution has a store of its own.
+
+    A context manager: `close` forgets the compiled modules, and using it afterwards raises. The engine belongs to the
+    process and stays. After a fork, the child compiles anew.
+
+    Args:
+        config: Sizes.
+    """
+
+    def __init__(self, config: SandboxConfig | None = None) -> None:
+        self.config = config or SandboxConfig()
+        self._engine = process_engine()
+        self._cache = ModuleCache(self._engine, self.config.cache_size)
+        self._closed = False
+
+    def __enter__(self) -> Sandbox:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Forgets the compiled modules. Executions under way finish."""
+        self._closed = True
+        self._cache.clear()
+
+    def execute(
+        self, module: ExecutableModule, call: Call | BatchCall, limits: Limits = DEFAULT_LIMITS
+    ) -> ExecutionResult:
+        """Executes one function, or one function over whole columns, in a fresh instance.
+
+        Args:
+            module: Digest, manifest and the way to the bytes.
+            call: Function (snake_case or kebab-case) and contract values.
+            limits: Time (instantiation and, for a batch, all its rows included), memory and result size.
+
+        Returns:
+            Value and cost.
+
+        Raises:
+            InvalidModuleError: The bytes are no module, it imports something, or its manifest is not true of it.
+            FunctionNotFoundError: There is no such function.
+            ArgumentError: The arguments do not fit the function.
+            GuestError: The function answered with an error.
+            GuestTrap: It trapped, or its answer breaks the Canonical ABI.
+            ExecutionTimeout: It ran past its time.
+            MemoryLimitError: It needs more memory than its limit.
+            ResultTooLargeError: The result is larger than its limit.
+            ExecuteError: The sandbox is closed.
+        """
+        started = time.perf_counter()
+        check(limits)
+        if large_here():
+            return self._execute(module, call, limits, started)
+        return on_large_stack(lambda: self._execute(module, call, limits, started))
+
+    def _execute(
+        self, module: ExecutableModule, call: Call | BatchCall, limits: Limits, started: float
+    ) -> ExecutionResult:
+        compiled, hit = self._modules().get(module.digest, module.read)
+        plan = compiled.plans.get(module.manifest, call.function)
+        clock = compiled.engine.clock
+        deadline = clock.enter(limits.timeout_ms / 1000)
+        try:
+            with Instance(compiled, limits, deadline, plan.name) as instance:
+                value = plan.run(instance, call.args) if isinstance(call, Call) else batch.run(plan, instance, call)
+                used, guest_s = instance.memory_bytes, instance.guest_s
+        finally:
+            clock.leave()
+        total_ms = (time.perf_counter() - started) * 1000
+        return ExecutionResult(value, guest_s * 1000, used, hit, total_ms)
+
+    def _modules(self) -> ModuleCache:
+        """The cache, or a new one where this process was forked from the one that made it."""
+        if self._closed:
+            raise ExecuteError("the sandbox is closed", hint="open a new one")
+        engine = process_engine()
+        if engine is not self._engine:
+            self._cache = ModuleCache(engine, self.config.cache_size)
+            self._engine = engine
+        return self._cache
+
+    @property
+    def statistics(self) -> CacheStatistics:
+        """Hits, misses and evictions of the module cache."""
+        return self._modules().statistics
+
+    def clear(self, digest: str | None = None) -> None:
+        """Forgets one compiled module, or all."""
+        self._modules().clear(digest)
+
+
+_lock = threading.Lock()
+_shared: dict[SandboxConfig, Sandbox] = {}
+
+
+def process_sandbox(config: SandboxConfig | None = None) -> Sandbox:
+    """The process's sandbox for a configuration, made at first use and shared by all who ask."""
+    wanted = config or SandboxConfig()
+    with _lock:
+        found = _shared.get(wanted)
+        if found is None or found._closed:
+            found = _shared[wanted] = Sandbox(wanted)
+        return found

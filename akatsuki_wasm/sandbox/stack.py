@@ -1,0 +1,81 @@
+"""Runs a guest only where the native stack is large enough for it.
+
+A guest may use `engine.MAX_WASM_STACK` bytes of the calling thread's native stack. wasmtime counts them from where the
+call happens and does not know where the thread's stack ends: on a thread with less than that left, recursion in the
+guest crashes the process. So a thread with a small stack (``threading.stack_size``, or a platform's default) is found
+out once, and its executions run on a helper thread with a stack of known size.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+import threading
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+SAFE_STACK = 2 * 1024 * 1024
+"""Threads with this much run guests themselves: 256 KiB for the guest, host functions on top of it, and Python's own
+recursion below, whose limit of 1,000 frames takes under 1 MiB."""
+_state = threading.local()
+_start_lock = threading.Lock()
+
+
+def large_here() -> bool:
+    """Whether this thread may run guests itself; decided once for each thread."""
+    try:
+        large: bool = _state.large
+    except AttributeError:
+        large = _state.large = own_stack_bytes() >= SAFE_STACK
+    return large
+
+
+def own_stack_bytes() -> int:
+    """Size of the calling thread's native stack in bytes, or 0 where it cannot be known."""
+    libc = ctypes.CDLL(None)
+    if sys.platform == "linux":
+        attributes = (ctypes.c_uint64 * 16)()  # pthread_attr_t has 56 bytes on x86-64, 64 on aarch64
+        libc.pthread_self.restype = ctypes.c_void_p
+        lowest, size = ctypes.c_void_p(), ctypes.c_size_t()
+        if libc.pthread_getattr_np(ctypes.c_void_p(libc.pthread_self()), attributes):
+            return 0
+        try:
+            if libc.pthread_attr_getstack(attributes, ctypes.byref(lowest), ctypes.byref(size)):
+                return 0
+            return size.value
+        finally:
+            libc.pthread_attr_destroy(attributes)
+    if sys.platform == "darwin":
+        libc.pthread_self.restype = ctypes.c_void_p
+        libc.pthread_get_stacksize_np.restype = ctypes.c_size_t
+        return int(libc.pthread_get_stacksize_np(ctypes.c_void_p(libc.pthread_self())))
+    return 0
+
+
+def on_large_stack(work: Callable[[], T]) -> T:
+    """Calls `work` on a helper thread and waits for it.
+
+    A new thread for each: rare enough that a pool, with its life time, is not worth having.
+    """
+    done: Future[T] = Future()
+
+    def run() -> None:
+        _state.large = True
+        try:
+            done.set_result(work())
+        except BaseException as exc:  # noqa: BLE001 - handed to the caller, which raises it
+            done.set_exception(exc)
+
+    with _start_lock:
+        before = threading.stack_size(2 * SAFE_STACK)
+        try:
+            thread = threading.Thread(target=run, name="akatsuki-guest", daemon=True)
+            thread.start()
+        finally:
+            threading.stack_size(before)
+    return done.result()

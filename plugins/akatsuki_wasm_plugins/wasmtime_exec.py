@@ -1,0 +1,32 @@
+"""The built-in execution plugin: wasmtime, one fresh instance for every execution."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from akatsuki_wasm.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from akatsuki_wasm.config import Settings
+    from akatsuki_wasm.contracts import BatchCall, Call, ExecutableModule, ExecutionResult, Limits
+
+
+class WasmtimePlugin:
+    """Executes modules of both kinds in the process's sandbox."""
+
+    def __init__(self) -> None:
+        self._cache_size: int | None = None
+
+    @hookimpl(trylast=True)
+    def akatsuki_configure(self, settings: Settings) -> None:
+        """Takes the size of the module cache."""
+        self._cache_size = settings.module_cache_size
+
+    @hookimpl(trylast=True)
+    def akatsuki_execute(self, module: ExecutableModule, call: Call | BatchCall, limits: Limits) -> ExecutionResult:
+        """Executes; see `akatsuki_wasm.sandbox.sandbox.Sandbox.execute`."""
+        # Loads wasmtime and numpy, which a command that executes nothing should not wait for.
+        from akatsuki_wasm.sandbox.sandbox import SandboxConfig, process_sandbox
+
+        config = SandboxConfig() if self._cache_size is None else SandboxConfig(cache_size=self._cache_size)
+        return process_sandbox(config).execute(module, call, limits)
