@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import io
 import logging
-import os
-import secrets
 import warnings
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from akatsuki_wasm.errors import ArgumentError
+from akatsuki_wasm.files import write_atomically
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -165,17 +163,10 @@ def write_whole(path: Path, content: bytes) -> None:
     Raises:
         ArgumentError: It cannot be written.
     """
-    # O_EXCL and a fresh name rather than tempfile: the file then gets the user's umask, not 0600.
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as stream:
-            stream.write(content)
-        temporary.replace(path)
+        write_atomically(path, content)
     except OSError as exc:
         reason = (exc.strerror or str(exc)).lower()
         raise ArgumentError(
             f"output is {str(path)!r}: it cannot be written ({reason})", hint="Choose another place with --output."
         ) from exc
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
