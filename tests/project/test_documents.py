@@ -1,8 +1,8 @@
 """The examples of README and documentation run as they stand, and the two READMEs say the same.
 
 In each document, in order and in one folder that has a ``photo.jpg``: a Python block runs in the document's one
-namespace; a block with a title is written to the file of that name; of a console block every ``$ akatsuki`` command runs,
-and the lines below it are its whole output. ``<!-- not run: REASON -->`` before a block leaves it out.
+namespace; a block with a title is written to the file of that name; of a console block every ``$ akatsuki`` command
+runs, and the lines below it are its whole output. ``<!-- not run: REASON -->`` before a block leaves it out.
 """
 
 from __future__ import annotations
