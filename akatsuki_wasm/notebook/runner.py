@@ -89,10 +89,9 @@ def describe_notebook(path: Path) -> NotebookInfo:
     try:
         node = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]  # nbformat has no types
         found = inspect_notebook(str(path))
-    except (OSError, ValueError, nbformat.ValidationError, nbformat.reader.NotJSONError) as exc:
-        raise NotebookError(
-            f"{path} is not a notebook: {str(exc).splitlines()[0][:120]}", hint="Save it from Jupyter as .ipynb."
-        ) from exc
+    except Exception as exc:  # nbformat lets every kind of error through on a malformed file
+        reason = (str(exc).splitlines() or [type(exc).__name__])[0][:120]
+        raise NotebookError(f"{path} is not a notebook: {reason}", hint="Save it from Jupyter as .ipynb.") from exc
     first = next((cell.source for cell in node.cells if cell.cell_type == "markdown"), "")
     title = next((line.lstrip("# ") for line in first.splitlines() if line.strip()), path.stem)
     return NotebookInfo(path.stem, path, title, {name: info["default"] for name, info in found.items()})
