@@ -41,10 +41,13 @@ __all__ = ["BATCH_PREFIX", "SECTION", "append_section", "dump", "for_binary", "l
 BATCH_PREFIX = "akatsuki:batch/"
 """Core exports of the batch lane are named so, with the function's export name behind it."""
 
-_WIT_KEYWORDS = frozenset(  # noqa: SIM905 - so many quoted words are harder to read
-    "as async bool borrow char constructor enum export f32 f64 flags from func future import include interface list "
-    "option own package record resource result s16 s32 s64 s8 static stream string tuple type u16 u32 u64 u8 use "
-    "variant with world error-context".split()
+_WIT_KEYWORDS = frozenset(
+    re.findall(
+        "[a-z0-9-]+",
+        "as async bool borrow char constructor enum export f32 f64 flags from func future import include interface "
+        "list option own package record resource result s16 s32 s64 s8 static stream string tuple type u16 u32 u64 "
+        "u8 use variant with world error-context",
+    )
 )
 
 

@@ -33,6 +33,19 @@ RESERVED_RECORDS = frozenset((*wit.PRIMITIVES, "list", "option", "result", "tupl
 """Names that WIT has for its own types, so that no record can have them."""
 
 
+MAX_TYPE_WEIGHT = 1_000
+"""Most parts of one type, records written out: records that double each other would make its layout endless."""
+
+
+def weight(type_: wit.Type) -> int:
+    """How many parts a type has; counting stops soon after `MAX_TYPE_WEIGHT`."""
+    count, open_ = 0, [type_]
+    while open_ and count <= MAX_TYPE_WEIGHT:
+        count += 1
+        open_ += wit.children(open_.pop())
+    return count
+
+
 def invalid(problem: str) -> InvalidModuleError:
     """The error for a document that is wrong."""
     return InvalidModuleError(
@@ -160,7 +173,10 @@ class _Loader:
         if not found:
             raise invalid(f"{where}.fields is empty")
         self.distinct([field for field, _ in found], f"{where}.fields: the name")
-        self.known[name] = wit.Record(name, tuple(found))
+        record = wit.Record(name, tuple(found))
+        if weight(record) > MAX_TYPE_WEIGHT:
+            raise invalid(f"{where}: {name!r} has more than {MAX_TYPE_WEIGHT} parts")
+        self.known[name] = record
 
     def function(self, value: Any, where: str, kind: ModuleKind) -> Function:
         fields = self.object(value, where, ("name", "export", "doc", "params", "result"), ("batch",))
@@ -207,6 +223,8 @@ class _Loader:
             type_ = wit.parse(text, self.known)
         except ValueError as exc:
             raise invalid(f"{where}: {exc}") from exc
+        if weight(type_) > MAX_TYPE_WEIGHT:
+            raise invalid(f"{where}: {text!r} has more than {MAX_TYPE_WEIGHT} parts")
         payload = type_.ok if is_result and isinstance(type_, wit.Result) else type_
         if payload is not None and (problem := misplaced(payload)):
             raise invalid(f"{where}: {text!r} {problem}")
