@@ -302,40 +302,32 @@ def parse_example(text: str) -> Example:
         ) from exc
 
 
-def _literal(node: ast.expr) -> Any:
-    words = {"true": True, "false": False, "none": None, "nan": math.nan, "inf": math.inf}
-
-    class Words(ast.NodeTransformer):
-        def visit_Name(self, name: ast.Name) -> ast.AST:
-            if name.id not in words:
-                raise ValueError(f"{name.id} is not a literal")
-            value = words[name.id]
-            return ast.Constant(value)
-
-    return _evaluate(Words().visit(node))
+_WORDS = {"true": True, "false": False, "none": None, "nan": math.nan, "inf": math.inf}
 
 
-def _evaluate(node: ast.AST) -> Any:
+def _literal(node: ast.AST) -> Any:
     match node:
         case ast.Constant(value):
             return value
+        case ast.Name(word) if word in _WORDS:
+            return _WORDS[word]
         case ast.UnaryOp(ast.USub(), operand):
             return -_number(operand)
         case ast.UnaryOp(ast.UAdd(), operand):
             return _number(operand)
         case ast.List(items):
-            return [_evaluate(item) for item in items]
+            return [_literal(item) for item in items]
         case ast.Tuple(items):
-            return tuple(_evaluate(item) for item in items)
+            return tuple(_literal(item) for item in items)
         case ast.Dict(keys, values) if None not in keys:
             pairs = zip(keys, values, strict=True)
-            return {_evaluate(key): _evaluate(value) for key, value in pairs if key is not None}
+            return {_literal(key): _literal(value) for key, value in pairs if key is not None}
         case _:
             raise ValueError(f"{ast.unparse(node)[:40]} is not a literal")
 
 
 def _number(node: ast.AST) -> Any:
-    value = _evaluate(node)
+    value = _literal(node)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"{value!r} is not a number")
     return value
