@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from akatsuki_wasm.module import Module
 
 
-@click.group()
+@click.group(epilog=examples('akatsuki design wasm "Create a vintage photo filter"'))
 def design() -> None:
     """Turn a sentence into a deployed module."""
 

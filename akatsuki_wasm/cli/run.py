@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from akatsuki_wasm.cli.lazy import examples
+from akatsuki_wasm.cli.run_fixed import fixed_options
 from akatsuki_wasm.cli.session import current
 
 if TYPE_CHECKING:
@@ -19,30 +20,6 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _CLOSE = 0.7
-
-
-def fixed_options() -> list[click.Parameter]:
-    """The options that `run` has whatever the function's parameters are, before and after MODULE."""
-    from akatsuki_wasm.cli.run_options import time_limit
-
-    return [
-        click.Option(
-            ["-o", "--output"],
-            type=click.Path(path_type=Path, dir_okay=False),
-            help="Write the result to this file; an image in the format of its suffix.",
-        ),
-        click.Option(["--force"], is_flag=True, help="Let --output replace the input."),
-        click.Option(
-            ["--timeout-ms"], callback=time_limit, metavar="N", help="Time limit of the function, 100 to 30000."
-        ),
-        click.Option(
-            ["--param", "named"],
-            multiple=True,
-            metavar="NAME=VALUE",
-            help="Give a parameter by name, for a name that is also an option of run. Repeatable.",
-        ),
-        click.Option(["--json", "as_json"], is_flag=True, help="Print one JSON document and nothing else."),
-    ]
 
 
 def _run(module: str, words: tuple[str, ...], **given: Any) -> None:

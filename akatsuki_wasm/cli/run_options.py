@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from akatsuki_wasm import wit
-from akatsuki_wasm.contracts import MAX_TIMEOUT_MS, MIN_TIMEOUT_MS, MISSING
+from akatsuki_wasm.cli.run_fixed import SHIELD, fixed_options
+from akatsuki_wasm.contracts import MISSING
 from akatsuki_wasm.values.bind import bind, check_range, range_text
 from akatsuki_wasm.values.text import contains_image, parse
 
@@ -20,20 +21,6 @@ if TYPE_CHECKING:
     from akatsuki_wasm.module import Module
 
 _NEGATIVE = re.compile(r"-(?:\.?\d|inf\b|nan\b)", re.IGNORECASE)
-_SHIELD = "\0"
-"""Stands before a negative number while click parses, which would take it for an option. No argument can hold it."""
-
-
-def time_limit(ctx: click.Context, param: click.Parameter, value: Any) -> int | None:
-    """An option's callback: milliseconds within the limits of an execution."""
-    if value is None:
-        return None
-    text = str(value).removeprefix(_SHIELD)
-    if not re.fullmatch(r"-?\d{1,9}", text) or not MIN_TIMEOUT_MS <= int(text) <= MAX_TIMEOUT_MS:
-        raise click.BadParameter(
-            f"{text!r} is not a whole number from {MIN_TIMEOUT_MS} to {MAX_TIMEOUT_MS}.", ctx=ctx, param=param
-        )
-    return int(text)
 
 
 class _Given(str):
@@ -49,7 +36,7 @@ class FunctionCommand(click.Command):
     """How many of `params`, from the first, belong to the function."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, [f"{_SHIELD}{word}" if _NEGATIVE.match(word) else word for word in args])
+        return super().parse_args(ctx, [f"{SHIELD}{word}" if _NEGATIVE.match(word) else word for word in args])
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes the function's parameters first, then the options of every function."""
@@ -71,8 +58,6 @@ def function_command(module: Module, function: Function, given: Mapping[str, Any
         function: One of its functions.
         given: Values of run's own options that stood before MODULE.
     """
-    from akatsuki_wasm.cli.run import fixed_options
-
     fixed = fixed_options()
     taken = {name for option in fixed for name in option.opts} | {"--help", "-h"}
     own = [_option(param, index, taken) for index, param in enumerate(function.params)]
@@ -80,7 +65,7 @@ def function_command(module: Module, function: Function, given: Mapping[str, Any
     def execute(values: tuple[str, ...], **options: Any) -> None:
         from akatsuki_wasm.cli.run_result import check_output, execute_and_show
 
-        texts = [_Given(value.removeprefix(_SHIELD)) for value in values]
+        texts = [_Given(value.removeprefix(SHIELD)) for value in values]
         bound = bind(function, texts, _named(function, options, (*given["named"], *options["named"])))
         inputs = [Path(text) for text, param in zip(bound, function.params, strict=True) if _is_path(param, text)]
         merged = {name: options[name] or given[name] for name in ("output", "timeout_ms", "as_json")}
@@ -162,7 +147,7 @@ def _named(function: Function, options: Mapping[str, Any], pairs: Sequence[str])
     for index, param in enumerate(function.params):
         value = options.get(f"p{index}")
         if value is not None:
-            text = str(value).lower() if isinstance(value, bool) else str(value).removeprefix(_SHIELD)
+            text = str(value).lower() if isinstance(value, bool) else str(value).removeprefix(SHIELD)
             found[param.name] = _Given(text)
     for pair in pairs:
         name, equals, text = pair.partition("=")
