@@ -354,6 +354,34 @@ def leb128(value: int) -> bytes:
     return bytes((*found, value))
 
 
+def rename_exports(wasm: bytes, rename: Callable[[str], str]) -> bytes:
+    """The module with other export names; nothing else in it depends on them.
+
+    Args:
+        wasm: A core module.
+        rename: Gives each export's new name.
+
+    Raises:
+        InvalidModuleError: The bytes are no core module, or two exports would have the same name.
+    """
+    renamed = [rename(export.name) for export in read(wasm).exports]
+    if len(set(renamed)) != len(renamed):
+        raise _invalid("two exports would have the same name")
+    parts, done = [wasm[:8]], 8
+    for code, section in _sections(wasm):
+        if _SECTIONS[code] == "export":
+            body = b"".join(
+                leb128(len(name.encode())) + name.encode() + bytes((_KINDS.index(export.kind),)) + leb128(export.index)
+                for name, export in zip(renamed, section.items(section.export), strict=True)
+            )
+            body = leb128(len(renamed)) + body
+            parts.append(bytes((code,)) + leb128(len(body)) + body)
+        else:
+            parts.append(wasm[done : section.end])
+        done = section.end
+    return b"".join(parts)
+
+
 def custom_section(name: str, content: bytes) -> bytes:
     """The bytes of a custom section, to be appended to a module."""
     title = name.encode()

@@ -281,7 +281,7 @@ class TypeReader:
     def _borrowed(self, node: Node) -> Typed:
         target = self._target(node)
         if node_text(target) == "str":
-            return Typed(wit.STRING, "&{}")
+            return Typed(wit.STRING, "&*{}")
         if target.type == "array_type" and target.child_by_field_name("length") is None:
             element = target.child_by_field_name("element")
             if element is not None and element.type == "reference_type":
@@ -305,7 +305,7 @@ class TypeReader:
 
     def _borrowed_owned(self, node: Node) -> wit.Type:
         typed = self._borrowed(node)
-        if typed.passing != "&{}":
+        if typed.passing not in {"&{}", "&*{}"}:
             _refuse(node, f"the reference `{node_text(node)}` here", "write Option<Vec<T>>")
         return typed.type
 

@@ -1,0 +1,55 @@
+"""The build stage: checks an author's file against the contract, renders the crate, builds it, appends the manifest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from akatsuki_wasm import hookimpl
+from akatsuki_wasm.contracts import ABI_VERSION, Artifact
+
+if TYPE_CHECKING:
+    from akatsuki_wasm.config import Settings
+    from akatsuki_wasm.contracts import BuildOptions, GuestProject
+
+
+class CargoPlugin:
+    """Builds with the cargo that is found on this machine; see `akatsuki_wasm.rust.toolchain`."""
+
+    def __init__(self) -> None:
+        self._settings: Settings | None = None
+
+    @hookimpl
+    def akatsuki_configure(self, settings: Settings) -> None:
+        self._settings = settings
+
+    @hookimpl(trylast=True)
+    def akatsuki_build(self, project: GuestProject, options: BuildOptions) -> Artifact | None:
+        # Imported here because they bring tree-sitter and jinja2, which most commands do not need.
+        from akatsuki_wasm.rust.build import BuildLimits, build_crate
+        from akatsuki_wasm.rust.glue import finish, render_crate
+        from akatsuki_wasm.rust.signatures import parse_source
+        from akatsuki_wasm.rust.toolchain import find_toolchain
+
+        source = project.source
+        interface = parse_source(source.rust)
+        crate = render_crate(source.rust, interface)
+        toolchain = find_toolchain(self._cache_dir())
+        options.report(f"building {len(interface.functions)} function(s) with {toolchain.version}")
+        limits = BuildLimits(wall_s=options.timeout_s, memory_bytes=options.memory_bytes)
+        output = build_crate(crate.files, toolchain=toolchain, options=limits)
+        facts: dict[str, Any] = {
+            "source_sha256": source.sha256,
+            "prelude_sha256": crate.prelude_sha256,
+            "rustc": toolchain.version,
+            "flags": list(output.flags),
+        }
+        manifest = interface.to_manifest(facts)
+        build = {**facts, "abi": ABI_VERSION, "toolchain": toolchain.kind, "seconds": round(output.seconds, 3)}
+        return Artifact(finish(output.wasm, manifest), manifest, source.rust, {"build": build}, output.warnings)
+
+    def _cache_dir(self) -> Any:
+        if self._settings is None:
+            from akatsuki_wasm.config import Settings
+
+            self._settings = Settings()
+        return self._settings.cache_dir
