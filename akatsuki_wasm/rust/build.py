@@ -25,7 +25,7 @@ from akatsuki_wasm.rust.diagnostics import MessageReader
 from akatsuki_wasm.rust.toolchain import INSTALL_HINT, TARGET, Toolchain
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 log = logging.getLogger(__name__)
 
@@ -35,8 +35,15 @@ FLAGS = (*(f"{name}={value}" for name, value in PROFILE.items()), " ".join(RUSTF
 """How modules are built, for the provenance: no path, so that it is the same on all machines."""
 
 _RESERVED = re.compile(r"\.cargo|build\.rs|rust-toolchain(\.toml)?|target")
-_OUT_OF_MEMORY = re.compile(r"memory allocation of \d+ bytes failed|out of memory|Cannot allocate memory|bad_alloc")
+_OUT_OF_MEMORY = re.compile(
+    r"memory allocation of \d+ bytes failed|out of memory|Cannot allocate memory|failed to map segment"
+)
+_CRASHED = "the compiler unexpectedly panicked"
 _SIGNALLED = re.compile(r"\(signal: (\d+)")
+
+
+class _EnoughErrors(Exception):  # noqa: N818 - it never leaves this module: it ends a build that has failed already
+    """As many errors as are kept have come: a flood of them would only cost time."""
 
 
 @dataclass(frozen=True)
@@ -120,17 +127,25 @@ def build_crate(
             crate = work / "crate"
             _write(crate, {"Cargo.lock": _lock(manifest), **files})
             reader = MessageReader(limits.diagnostics)
+
+            def on_line(line: bytes) -> None:
+                reader.feed(line)
+                if reader.has_enough:
+                    raise _EnoughErrors
+
             finished = run(
                 _command(toolchain, crate),
                 environment=_environment(toolchain, work),
                 timeout_s=limits.wall_s,
-                on_line=reader.feed,
+                on_line=on_line,
                 output_bytes=limits.output_bytes,
                 rlimits=limits.rlimits,
             )
             if finished.code != 0 or finished.timed_out or finished.overflowed:
                 raise _failure(finished, reader, limits, toolchain)
             wasm = _artifact(reader, work, limits)
+    except _EnoughErrors:
+        raise _compile_error(reader, limits) from None
     except OSError as exc:
         raise _storage_error(exc) from exc
     log.debug("built %d bytes in %.2f s with %s", len(wasm), finished.seconds, toolchain.version)
@@ -234,7 +249,10 @@ def _failure(finished: Finished, reader: MessageReader, limits: BuildLimits, too
             hint="look for constants that take long to evaluate, or raise the limit",
         )
     if finished.overflowed:
-        return BuildError(f"the compiler printed more than its limit of {limits.output_bytes} bytes")
+        return BuildError(
+            f"the compiler printed more than its limit of {limits.output_bytes} bytes",
+            hint=f"correct the warnings, of which the first is: {next(iter(reader.warnings), 'none')}",
+        )
     tail = "\n".join(finished.tail)
     signalled = _SIGNALLED.search(tail)
     if signalled and int(signalled[1]) == signal.SIGXCPU:
@@ -255,17 +273,23 @@ def _failure(finished: Finished, reader: MessageReader, limits: BuildLimits, too
     if "No space left on device" in tail:
         return _storage_error(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
     if reader.errors:
-        return _compile_error(reader.errors, reader.warnings)
+        return _compile_error(reader, limits)
+    if _CRASHED in tail:
+        return BuildError(
+            f"the compiler crashed on this source ({toolchain.version})",
+            hint="write the source in a simpler way, or raise the memory limit",
+        )
     lines = [line for line in finished.tail if line.startswith("error")] or list(finished.tail[-1:]) or ["no message"]
     return BuildError(
         f"cargo failed with exit code {finished.code} ({toolchain.version}): {lines[0][:300]}", hint=INSTALL_HINT
     )
 
 
-def _compile_error(errors: Sequence[Diagnostic], warnings: Sequence[Diagnostic]) -> CompileError:
-    first = errors[0]
+def _compile_error(reader: MessageReader, limits: BuildLimits) -> CompileError:
+    diagnostics = (*reader.errors, *reader.warnings)[: limits.diagnostics]
+    first = diagnostics[0]
     code = f" [{first.code}]" if first.code else ""
-    return CompileError(f"{first}{code}", diagnostics=(*errors, *warnings), hint=first.help)
+    return CompileError(f"{first}{code}", diagnostics=diagnostics, hint=first.help)
 
 
 def _storage_error(exc: OSError) -> BuildError:

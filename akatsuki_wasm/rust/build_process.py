@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import queue
+import selectors
 import shutil
 import sys
 import time
 from collections import deque
-from contextlib import suppress
-from dataclasses import dataclass, field
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import sh
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 _LAUNCHER = Path(__file__).with_name("build_launcher.py")
+_CHUNK = 1 << 16
 _LONGEST_LINE = 1 << 20
 _TAIL_LINES = 40
 _POLL_S = 0.01
@@ -46,34 +47,37 @@ class Finished:
     seconds: float
 
 
-@dataclass
 class _Lines:
-    """Cuts a stream into lines for a queue; one budget of bytes for both streams, and no line grows without bound."""
+    """Cuts one stream into lines; no line grows without bound.
 
-    sink: queue.SimpleQueue[tuple[str, bytes]]
-    stream: str
-    budget: list[int]
-    _open: bytearray = field(default_factory=bytearray)
+    sh could read the streams itself, but then unbuffered means one byte at a time, and line-buffered means that a line
+    without an end fills the memory.
+    """
 
-    def write(self, chunk: bytes) -> None:
-        """Called by sh in its own thread; must not raise, as that would stall the reading."""
-        self.budget[0] -= len(chunk)
-        if self.budget[0] < 0:
-            return
+    def __init__(self, descriptor: int, deliver: Callable[[bytes], None]) -> None:
+        self.descriptor = descriptor
+        self._deliver = deliver
+        self._open = bytearray()
+
+    def read(self) -> int:
+        """Delivers the lines that are there; gives the number of bytes, 0 at the end of the stream.
+
+        Raises:
+            BlockingIOError: There is nothing to read now.
+        """
+        chunk = os.read(self.descriptor, _CHUNK)
         first, *others = chunk.split(b"\n")
         if len(self._open) < _LONGEST_LINE:  # the rest of an endless line is dropped
             self._open += first
         for other in others:
-            self.sink.put((self.stream, bytes(self._open)))
+            self._deliver(bytes(self._open))
             self._open = bytearray(other)
-
-    def flush(self) -> None:
-        """Called by sh after each chunk; the open line waits for its end."""
+        return len(chunk)
 
     def close(self) -> None:
-        """Hands on a last line without a line end."""
+        """Delivers a last line without a line end."""
         if self._open:
-            self.sink.put((self.stream, bytes(self._open)))
+            self._deliver(bytes(self._open))
             self._open = bytearray()
 
 
@@ -111,49 +115,72 @@ def run(
         config = json.dumps({"parent": os.getpid(), "rlimits": dict(rlimits or {})})
         python = sys.executable or shutil.which("python3") or "python3"
         command = [python, "-I", "-S", "-B", str(_LAUNCHER), config, "--", *command]
-    lines: queue.SimpleQueue[tuple[str, bytes]] = queue.SimpleQueue()
-    budget = [output_bytes]
-    sinks = _Lines(lines, "out", budget), _Lines(lines, "err", budget)
     tail: deque[str] = deque(maxlen=_TAIL_LINES)
 
-    def deliver(stream: str, line: bytes) -> None:
-        if stream == "out":
-            on_line(line)
-        else:
-            text = line.decode("utf-8", "replace").rstrip()
-            tail.append(text[:2000])
-            on_error_line(text)
+    def deliver_error(line: bytes) -> None:
+        text = line.decode("utf-8", "replace").rstrip()
+        tail.append(text[:2000])
+        on_error_line(text)
 
     started = time.monotonic()
-    deadline = started + timeout_s
-    running = _start(command, environment, folder, sinks)
-    timed_out = False
-    try:
-        while True:
-            try:
-                deliver(*lines.get(timeout=_POLL_S))
-            except queue.Empty:
-                if not running.is_alive():
-                    break
-            timed_out = time.monotonic() > deadline
-            if timed_out or budget[0] < 0:
-                break
-    except BaseException:
-        if tied:
-            _end(running)
-        raise
-    code = _end(running) if tied or timed_out or budget[0] < 0 else running.process.wait()
-    for sink in sinks:
-        sink.close()
-    while not lines.empty() and not timed_out:
-        deliver(*lines.get())
+    with ExitStack() as stack:
+        (out, out_end), (err, err_end) = _pipe(stack), _pipe(stack)
+        with ExitStack() as ends:  # the program alone must hold them, or the streams never end
+            ends.callback(os.close, out_end)
+            ends.callback(os.close, err_end)
+            running = _start(command, environment, folder, out_end, err_end)
+        streams = _Lines(out, on_line), _Lines(err, deliver_error)
+        try:
+            timed_out, left = _follow(running, streams, started + timeout_s, output_bytes)
+        except BaseException:
+            if tied:
+                _end(running)
+            raise
+        code = _end(running) if tied or timed_out or left < 0 else running.process.wait()
+        if not timed_out and left >= 0:
+            _drain(streams, left)
     return Finished(
         code=code if code >= 0 else 128 - code,
         timed_out=timed_out,
-        overflowed=budget[0] < 0,
+        overflowed=left < 0,
         tail=tuple(tail),
         seconds=time.monotonic() - started,
     )
+
+
+def _pipe(stack: ExitStack) -> tuple[int, int]:
+    """A pipe whose reading end does not block and is closed with `stack`."""
+    reading, writing = os.pipe()
+    stack.callback(os.close, reading)
+    os.set_blocking(reading, False)
+    return reading, writing
+
+
+def _follow(running: sh.RunningCommand, streams: Sequence[_Lines], deadline: float, budget: int) -> tuple[bool, int]:
+    """Delivers lines until the program ends; gives whether the time was up, and what is left of the budget of bytes."""
+    with selectors.DefaultSelector() as selector:
+        for stream in streams:
+            selector.register(stream.descriptor, selectors.EVENT_READ, stream)
+        while True:
+            ready = selector.select(_POLL_S)
+            for key, _ in ready:
+                size = key.data.read()
+                budget -= size
+                if size == 0:
+                    selector.unregister(key.fd)
+            if time.monotonic() > deadline:
+                return True, budget
+            if budget < 0 or (not ready and not running.is_alive()):
+                return False, budget
+
+
+def _drain(streams: Sequence[_Lines], budget: int) -> None:
+    """Delivers what the program left in the pipes, without waiting for a child of it that still holds them."""
+    for stream in streams:
+        with suppress(BlockingIOError):
+            while budget > 0 and (size := stream.read()):
+                budget -= size
+        stream.close()
 
 
 def _end(running: sh.RunningCommand) -> int:
@@ -164,26 +191,21 @@ def _end(running: sh.RunningCommand) -> int:
 
 
 def _start(
-    command: Sequence[str], environment: Mapping[str, str], folder: Path, sinks: tuple[_Lines, _Lines]
+    command: Sequence[str], environment: Mapping[str, str], folder: Path, out: int, err: int
 ) -> sh.RunningCommand:
     try:
-        program: Any = sh.Command(command[0])  # its stubs do not know a plain object with write() as a sink
-        running: sh.RunningCommand = program(
-            *command[1:],
-            _bg=True,  # we wait ourselves: sh's own timeout kills only the direct child
-            _bg_exc=False,
-            _new_session=True,  # without it, killing the group would kill this process
-            _tty_out=False,
-            _in=b"",  # nothing to read: a question is answered by the end of the file
-            _out=sinks[0],
-            _err=sinks[1],
-            _out_bufsize=0,
-            _err_bufsize=0,
-            _no_out=True,
-            _no_err=True,
-            _env=dict(environment),
-            _cwd=str(folder),
-        )
-        return running
+        with open(os.devnull, "rb") as nothing:  # noqa: PTH123 - a question of the program gets the end of a file
+            return sh.Command(command[0])(
+                *command[1:],
+                _bg=True,  # we wait ourselves: sh's own timeout kills only the direct child
+                _bg_exc=False,
+                _new_session=True,  # without it, killing the group would kill this process
+                _tty_out=False,
+                _in=nothing,
+                _out=out,
+                _err=err,
+                _env=dict(environment),
+                _cwd=str(folder),
+            )
     except (sh.CommandNotFound, sh.ForkException, OSError) as exc:
         raise BuildError(f"{command[0]} cannot be started: {exc}") from exc

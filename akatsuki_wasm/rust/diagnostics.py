@@ -54,6 +54,11 @@ class MessageReader:
             self._take(record["message"])
 
     @property
+    def has_enough(self) -> bool:
+        """Whether as many errors are kept as are wanted, so that the compiler may as well stop."""
+        return len(self._kept["error"]) >= self._limit
+
+    @property
     def errors(self) -> tuple[Diagnostic, ...]:
         """Errors in the compiler's order, those on the author's lines first."""
         return self._sorted("error")

@@ -63,7 +63,8 @@ def packages_on_disk(machine: Machine) -> str:
     machine.usr_bin.parent.rename(prepared)
     return f"""
     case "$*" in
-    *install*) echo "dlstatus:1:50.0:Retrieving file 1 of 5"; echo "pmstatus:rustc-web:50.0:Installing rustc-web (amd64)"
+    *install*) echo "dlstatus:1:50.0:Retrieving file 1 of 5"
+               echo "pmstatus:rustc-web:50.0:Installing rustc-web (amd64)"
                cp -a {prepared} {machine.root}/usr ;;
     esac
     """
