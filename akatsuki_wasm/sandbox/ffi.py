@@ -94,8 +94,6 @@ def view(address: int, size: int) -> memoryview:
     It keeps nothing alive: touching it after the store is freed is a segmentation fault, so its maker must release it
     first. Cheaper than ``(c_char * size).from_address``, which makes a new type for every size.
     """
-    if size == 0:  # no address is guaranteed then
-        return memoryview(bytearray())
     return _view(address, size, _WRITABLE)  # type: ignore[no-any-return]  # ctypes is untyped here
 
 

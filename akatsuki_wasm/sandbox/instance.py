@@ -106,9 +106,14 @@ class Instance:
         if store is None:
             return
         try:
-            self.view.release()
+            self._release()
         finally:
             ffi.store_delete(store)
+
+    def _release(self) -> None:
+        view, self.view = self.view, _NO_MEMORY
+        if view is not _NO_MEMORY:
+            view.release()
 
     # ---------------------------------------------------------------- exports
 
@@ -197,8 +202,8 @@ class Instance:
         if not self.compiled.has_memory:
             raise InvalidModuleError("the module exports no memory, which strings, lists and records need")
         size = self.memory_bytes
-        if size != len(self.view) or size == 0:
-            self.view.release()
+        if size != len(self.view):
+            self._release()
             self.view = ffi.view(ffi.memory_data(self._context, self._scratch.memory.of), size)
         return self.view
 
@@ -265,6 +270,7 @@ class Instance:
 
 
 _NO_MEMORY = memoryview(b"")
+"""Shared by all instances, so never released."""
 
 
 def _arrow(signature: tuple[tuple[str, ...], tuple[str, ...]]) -> str:
