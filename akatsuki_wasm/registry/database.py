@@ -51,6 +51,8 @@ def parse_url(database_url: str) -> URL:
 
 def shown(url: URL) -> str:
     """A URL for people: never with its password."""
+    if url.get_backend_name() == "sqlite":  # a path as it is typed, without escapes
+        return f"sqlite:///{url.database}" if url.database else "sqlite://"
     return url.render_as_string(hide_password=True)
 
 
@@ -115,13 +117,21 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A session in a durable write transaction, committed at the end, rolled back when the block raises."""
-        with self._session(self._durable) as session, session.begin():
+        with self._writing(self._durable) as session:
             yield session
 
     @contextmanager
     def write_light(self) -> Iterator[Session]:
         """As `write`, for history: survives the process, not necessarily a power cut."""
-        with self._session(self._light) as session, session.begin():
+        with self._writing(self._light) as session:
+            yield session
+
+    @contextmanager
+    def _writing(self, engine: Engine) -> Iterator[Session]:
+        with self._session(engine) as session, session.begin():
+            # A session takes the lock with its first statement; what a block looks at outside the database (blobs)
+            # must be looked at under the lock too.
+            session.connection()
             yield session
 
     @contextmanager
@@ -162,6 +172,10 @@ class Database:
             except OSError as exc:
                 raise failures.from_os(exc, str(self.file.parent), "make the registry's folder") from exc
         pending = schema.pending(self.revision(), self.place)
+        if self.is_sqlite:
+            # Also when nothing is pending: a restored copy may have come without WAL, and light writes rely on it.
+            with failures.database_failures(self.place):
+                self._use_wal()
         if not pending:
             return
         if not self.is_sqlite:
@@ -181,17 +195,14 @@ class Database:
         """
         if not schema.pending(self.revision(), self.place):
             return ()
-        with failures.database_failures(self.place):
-            if self.is_sqlite:
-                self._use_wal()
-            with self._durable.begin() as connection:
-                if not self.is_sqlite:
-                    connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('akatsuki:schema', 0))"))
-                # Asked again under the lock: another process may have been faster.
-                pending = schema.pending(schema.stored_revision(connection), self.place)
-                if pending:
-                    schema.upgrade(connection)
-                return pending
+        with failures.database_failures(self.place), self._durable.begin() as connection:
+            if not self.is_sqlite:
+                connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('akatsuki:schema', 0))"))
+            # Asked again under the lock: another process may have been faster.
+            pending = schema.pending(schema.stored_revision(connection), self.place)
+            if pending:
+                schema.upgrade(connection)
+            return pending
 
     def _use_wal(self) -> None:
         """Switches a file to WAL; the switch needs the file alone for a moment, and SQLite does not wait for that."""

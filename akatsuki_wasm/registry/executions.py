@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
 
 from akatsuki_wasm.errors import NotFoundError
-from akatsuki_wasm.registry import policy
+from akatsuki_wasm.registry import failures, policy
 from akatsuki_wasm.registry.models import ExecutionStatus, WasmExecution, WasmModule, now
 
 if TYPE_CHECKING:
@@ -118,15 +118,17 @@ class WasmExecutionRepository:
         }
         try:
             self._insert(values)
-        except IntegrityError:
-            if values["module_id"] is None:
-                raise
-            self._insert({**values, "module_id": None})
+        except IntegrityError:  # most likely the module was deleted while it was executed
+            values["module_id"] = None
+            try:
+                self._insert(values)
+            except IntegrityError as exc:
+                raise failures.from_database(exc, self._database.place) from exc
         return execution_id
 
     def _insert(self, values: dict[str, Any]) -> None:
         with self._database.write_light() as session:
-            session.execute(insert(WasmExecution.__table__), [values])  # type: ignore[arg-type] # a Table for sure
+            session.execute(insert(WasmExecution), [values])
 
     def list_by_module(self, module: HasId | UUID, *, limit: int = 50) -> list[WasmExecution]:
         """Executions of one module that the user may see, newest first."""
@@ -160,8 +162,8 @@ class WasmExecutionRepository:
             groups = session.execute(
                 select(WasmExecution.status, func.count()).where(seen).group_by(WasmExecution.status)
             ).all()
-            counts: dict[ExecutionStatus, int] = {"success": 0, "error": 0, "timeout": 0}
-            counts.update(dict(row._tuple() for row in groups))
+            found_counts = {status: count for status, count in groups}  # noqa: C416 - a Row is no tuple to SQLAlchemy 2.0
+            counts: dict[ExecutionStatus, int] = {"success": 0, "error": 0, "timeout": 0, **found_counts}
             times = (
                 select(WasmExecution.execution_time_ms)
                 .where(seen, WasmExecution.status == "success")

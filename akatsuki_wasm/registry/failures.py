@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import shutil
 import sqlite3
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
 
 _FREE_SPACE = "Free some space, or point AKATSUKI_DATA_DIR at another folder."
 _WRITABLE = "Make the folder writable, or point AKATSUKI_DATA_DIR at another one."
+
+_LEAST_FREE_BYTES = 64 * 1024
+"""SQLite grows its files by this much at most."""
 
 # SQLite's primary result codes, https://www.sqlite.org/rescode.html
 _SQLITE: dict[int, tuple[str, str]] = {
@@ -57,12 +62,22 @@ def from_database(exc: SQLAlchemyError, place: str) -> StorageError:
     cause = exc.orig if isinstance(exc, DBAPIError) else None
     code = getattr(cause, "sqlite_errorcode", None)
     if isinstance(code, int) and code & 0xFF in _SQLITE:
-        what, hint = _SQLITE[code & 0xFF]
+        code &= 0xFF
+        if code == sqlite3.SQLITE_IOERR and _is_full(Path(place).parent):
+            code = sqlite3.SQLITE_FULL  # growing the shared index of the log fails so
+        what, hint = _SQLITE[code]
         return StorageError(f"the registry's database {place} failed: {what}", hint=hint)
     lines = str(cause or exc).strip().splitlines() or [type(exc).__name__]
     return StorageError(
         f"the registry's database {place} failed: {lines[0]}", hint="`akatsuki db status` shows its state."
     )
+
+
+def _is_full(folder: Path) -> bool:
+    try:
+        return shutil.disk_usage(folder).free < _LEAST_FREE_BYTES
+    except OSError:
+        return False
 
 
 @contextmanager
@@ -72,5 +87,9 @@ def database_failures(place: str) -> Iterator[None]:
         yield
     except IntegrityError:
         raise
+    except UnicodeEncodeError as exc:
+        raise StorageError(
+            "a text to be stored is not valid Unicode: it has half a surrogate pair", hint="Give it as UTF-8."
+        ) from exc
     except SQLAlchemyError as exc:
         raise from_database(exc, place) from exc

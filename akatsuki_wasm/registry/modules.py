@@ -114,10 +114,13 @@ class WasmModuleRepository:
         else:
             name, _, version = reference.partition("@")
             found = self._named(name.replace("_", "-"), version)
+        found = self._preferred(found)
         usable = [each for each in found if policy.allows(self.user, operation, each)]
+        self._refuse_ambiguous(reference, usable or found)
+        newest = max(usable or found, key=lambda row: Version.parse(row.version))
         if not usable:
-            raise self._denied(operation, self._newest(reference, found))
-        return self._newest(reference, usable)
+            raise self._denied(operation, newest)
+        return newest
 
     def _named(self, name: str, version: str) -> list[WasmModule]:
         with self._database.read() as session:
@@ -136,21 +139,26 @@ class WasmModuleRepository:
             )
         return found
 
-    def _newest(self, reference: str, rows: list[WasmModule]) -> WasmModule:
+    def _preferred(self, rows: list[WasmModule]) -> list[WasmModule]:
+        """Own rows, else system rows, else all; decided before anybody asks which of them are usable.
+
+        So a module that its owner disabled is never replaced by somebody else's of the same name.
+        """
         own = [row for row in rows if row.owner_id == self.user.id]
-        # System modules of one name are one line of versions, whichever admin stored them.
-        system = [row for row in rows if row.is_system]
-        candidates = own or system or rows
-        if not own and not system and len({row.owner_id for row in rows}) > 1:
-            newest: dict[UUID, WasmModule] = {}
-            for row in sorted(rows, key=lambda row: Version.parse(row.version)):
-                newest[row.owner_id] = row
-            ids = ", ".join(f"{row.id} ({row.version})" for row in sorted(newest.values(), key=lambda row: str(row.id)))
+        return own or [row for row in rows if row.is_system] or rows
+
+    def _refuse_ambiguous(self, reference: str, rows: list[WasmModule]) -> None:
+        # System modules of one name, and admin modules of one name, are one line each, whichever admin stored them.
+        newest = {
+            (row.owner_type, row.owner_id if row.is_user_module else None): row
+            for row in sorted(rows, key=lambda row: Version.parse(row.version))
+        }
+        if len(newest) > 1:
+            ids = ", ".join(f"{row.id} ({row.version})" for row in sorted(newest.values(), key=lambda row: row.id))
             raise ConflictError(
                 f"{reference!r} is ambiguous: {len(newest)} owners have a module of that name: {ids}",
                 hint="Name it by its id.",
             )
-        return max(candidates, key=lambda row: Version.parse(row.version))
 
     def _denied(self, operation: Operation, module: WasmModule) -> PermissionDeniedError:
         label = f"{module.module_name}@{module.version}"
@@ -249,7 +257,7 @@ class WasmModuleRepository:
     # ------------------------------------------------------------ lists
 
     def list_all(self, *, limit: int | None = None) -> list[WasmModule]:
-        """Modules that the user may read, by name, newest version first."""
+        """Modules that the user may read, by name, those stored last first."""
         return self._list(self._may("read"), limit=limit)
 
     def list_executable(self, *, limit: int | None = None) -> list[WasmModule]:

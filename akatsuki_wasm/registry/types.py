@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from sqlalchemy import JSON, Boolean, ColumnElement, DateTime, Dialect, FunctionElement
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.types import TypeDecorator
 
@@ -16,9 +15,26 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import InstrumentedAttribute
     from sqlalchemy.sql.compiler import SQLCompiler
+    from sqlalchemy.sql.operators import OperatorType
+    from sqlalchemy.types import TypeEngine
 
-Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
-"""JSON text on SQLite, jsonb on PostgreSQL; Python's None is SQL's NULL."""
+
+class Json(TypeDecorator[Any]):
+    """JSON text on SQLite, jsonb on PostgreSQL; Python's None is SQL's NULL."""
+
+    impl = JSON(none_as_null=True)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name != "postgresql":
+            return self.impl_instance
+        from sqlalchemy.dialects.postgresql import JSONB  # it brings asyncio, which SQLite has no use for
+
+        return JSONB(none_as_null=True)
+
+    def coerce_compared_value(self, op: OperatorType | None, value: Any) -> TypeEngine[Any]:
+        """Lets ``column["key"]`` take a text as a key, as SQLAlchemy's documentation asks of wrapped JSON types."""
+        return self.impl_instance.coerce_compared_value(op, value)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -44,8 +60,11 @@ class UtcDateTime(TypeDecorator[datetime]):
 class UuidList(TypeDecorator[tuple[UUID, ...]]):
     """A tuple of UUIDs as a JSON array of their texts, sorted and without repetition."""
 
-    impl = Json
+    impl = JSON
     cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return Json().load_dialect_impl(dialect)
 
     def process_bind_param(self, value: Sequence[UUID] | None, dialect: Dialect) -> list[str]:
         return sorted({str(each) for each in value or ()})
