@@ -1,4 +1,4 @@
-"""Uploads to the workspace's own registry."""
+"""The built-in upload plugin: stores a module in the workspace's registry."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ if TYPE_CHECKING:
     from akatsuki_wasm.contracts import Artifact, StoredModule, UploadTarget
 
 
-@hookimpl(trylast=True)
-def akatsuki_upload(artifact: Artifact, target: UploadTarget) -> StoredModule | None:
-    """Stores the module in the registry that the workspace stands on."""
-    return target.registry.store(artifact, target)
+class RegistryUploadPlugin:
+    """Serves every target that no other plugin took."""
+
+    @hookimpl(trylast=True)
+    def akatsuki_upload(self, artifact: Artifact, target: UploadTarget) -> StoredModule:
+        """Stores the artifact: a whole module or none; see `akatsuki_wasm.registry.registry.Registry.store`."""
+        return target.registry.store(artifact, target)
