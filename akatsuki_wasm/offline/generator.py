@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from akatsuki_wasm.contracts import MODULE_NAME, GuestSource
 from akatsuki_wasm.errors import GenerateError
 from akatsuki_wasm.offline.composing import Composition, compose_functions, compose_image
+from akatsuki_wasm.offline.definitions import Found, find_definitions
+from akatsuki_wasm.offline.formulas import render_formulas
 from akatsuki_wasm.offline.reading import Choice, Reading, read
 from akatsuki_wasm.offline.refusing import no_match
 
@@ -45,9 +47,30 @@ def generate(request: GenerationRequest, feedback: Feedback | None = None) -> Gu
             f"the prompt has {len(prompt)} characters; the offline catalogue reads at most {MAX_PROMPT}",
             hint="Say in one sentence what to make.",
         )
-    source = _from_catalogue(prompt)
+    found = find_definitions(prompt)
+    source = _from_formulas(found) if found else _from_catalogue(prompt)
     _log.debug("catalogue: %s", source.notes)
     return replace(source, name=_module_name(request.name) or source.name)
+
+
+def _from_formulas(found: list[Found]) -> GuestSource:
+    made, remarks = render_formulas(found)
+    shown = "; ".join(each.text for each in found)
+    notes = [_sentence(HONEST), f"Understood as formulas: {shown}."]
+    rest = [each.rest for each in found if each.rest.strip(" .,、!?")]
+    if rest:
+        notes.append(f"Not part of a formula, and ignored: {'; '.join(rest)[:200]}.")
+    return GuestSource(
+        rust=made.rust,
+        name=made.name,
+        description=f"{made.description} ({HONEST})",
+        generator=NAME,
+        notes=(*notes, *(_sentence(remark) for remark in remarks)),
+    )
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def _from_catalogue(prompt: str) -> GuestSource:
@@ -90,10 +113,10 @@ def _together(parts: list[Composition]) -> Composition:
 
 
 def _notes(reading: Reading) -> tuple[str, ...]:
-    notes = [f"{HONEST[0].upper()}{HONEST[1:]}.", f"Understood: {', '.join(reading.understood)}."]
+    notes = [_sentence(HONEST), f"Understood: {', '.join(reading.understood)}."]
     if reading.unknown:
         notes.append(f"Not understood: {', '.join(reading.unknown[:20])}.")
-    notes += [f"{remark[0].upper()}{remark[1:]}." for remark in reading.remarks]
+    notes += [_sentence(remark) for remark in reading.remarks]
     return tuple(notes)
 
 
