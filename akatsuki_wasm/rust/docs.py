@@ -101,7 +101,7 @@ def read_docs(lines: Sequence[tuple[int, str]], types: dict[str, wit.Type], brok
             problems.append(_problem(line, f"the parameter `{name}` is documented twice", "keep one of the lines"))
             continue
         reader = _Reader(name, types[name], line)
-        parameters[name] = reader.read(rest.lstrip(_HELP_START))
+        parameters[name] = reader.read(_after_separator(rest))
         problems += reader.problems
     return Docs(first_paragraph([text for _, text in lines]), parameters, tuple(problems))
 
@@ -162,7 +162,7 @@ class _Reader:
         if self.default is not MISSING and not self.problems:
             self.check_default()
         return ParameterDoc(
-            self.line, text.lstrip(_HELP_START).strip()[:MAX_DOC], self.minimum, self.maximum, self.default
+            self.line, _after_separator(text).strip()[:MAX_DOC], self.minimum, self.maximum, self.default
         )
 
     def range(self, match: re.Match[str]) -> None:
@@ -234,6 +234,12 @@ class _Reader:
                 f"the default {shown} of `{self.name}` is outside its range {low}..{high}",
                 "write a default inside the range",
             )
+
+
+def _after_separator(text: str) -> str:
+    """The text without the marks before it; a hyphen that touches a digit is the number's sign."""
+    rest = text.lstrip(_HELP_START)
+    return f"-{rest}" if rest[:1].isdigit() and text[: -len(rest)].endswith("-") else rest
 
 
 def _unquoted(text: str) -> str | None:
