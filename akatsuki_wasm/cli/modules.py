@@ -99,7 +99,8 @@ def show(module: str, source: bool, as_json: bool) -> None:
         "created": moment(stored.created_at),
     }
     for name, value in facts.items():
-        click.echo(f"{name:<12}{value}")
+        if value:
+            click.echo(f"{name:<12}{value}")
     click.echo("\nfunctions")
     for function in stored.manifest.functions:
         click.echo(f"  {function.signature}")

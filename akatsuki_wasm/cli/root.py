@@ -26,6 +26,7 @@ COMMANDS = {
     "history": (f"{_HERE}.history:history", "Show what was executed."),
     "build": (f"{_HERE}.build:build", "Build a Rust file to wasm."),
     "deploy": (f"{_HERE}.build:deploy", "Store a .wasm file in the registry."),
+    "pipeline": (f"{_HERE}.pipeline:pipeline", "Run notebooks from prompt to result."),
     "plugins": (f"{_HERE}.plugins:plugins", "List plugins, start a new one."),
     "db": (f"{_HERE}.db:db", "Migrate and inspect the registry's database."),
     "toolchain": (f"{_HERE}.toolchain:toolchain", "Install Rust for wasm32, or see what is there."),

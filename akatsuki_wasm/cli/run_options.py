@@ -40,7 +40,8 @@ class FunctionCommand(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes the function's parameters first, then the options of every function."""
-        records = [(index, param.get_help_record(ctx)) for index, param in enumerate(self.get_params(ctx))]
+        options = [param for param in self.get_params(ctx) if isinstance(param, click.Option)]
+        records = [(index, option.get_help_record(ctx)) for index, option in enumerate(options)]
         for title, rows in (
             ("Parameters", [record for index, record in records if record and index < self.own]),
             ("Options", [record for index, record in records if record and index >= self.own]),

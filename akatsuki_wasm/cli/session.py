@@ -44,6 +44,22 @@ class Session:
 
         return load_settings(data_dir=self.data_dir)
 
+    def notebook_settings(self) -> Settings:
+        """The settings of a workspace that a notebook opens by itself: all global options are in them.
+
+        Raises:
+            ConfigError: A setting is unknown or out of its range.
+        """
+        base = self.settings()
+        changes: dict[str, object] = {
+            "plugin_files": (*base.plugin_files, *(path.absolute() for path in self.plugin_files)),
+            "block_plugins": (*base.block_plugins, *self.block),
+        }
+        if self.user is not None and self.user != base.user:
+            # Only the settings' own user may be an admin: acting as another must never gain rights.
+            changes |= {"user": self.user, "user_is_admin": False}
+        return base.model_copy(update=changes)
+
     def plugin_manager(self) -> AkatsukiPluginManager:
         """A plugin manager of its own, for work that needs no workspace.
 
