@@ -169,7 +169,7 @@ def _checked_manifest(files: Mapping[str, str]) -> Mapping[str, object]:
     package = manifest.get("package")
     if not isinstance(package, dict) or not {"name", "version"} <= package.keys():
         raise BuildError("the crate's Cargo.toml has no [package] with a name and a version")
-    if "build" in package:
+    if package.get("build") not in (None, False):
         raise BuildError("the crate's Cargo.toml names a build script, which would run on this machine")
     return package
 
