@@ -27,6 +27,8 @@ _HINTS = {
     "stack_overflow": "use a loop, or recurse less deeply",
     "integer_division_by_zero": "test the divisor before dividing",
 }
+_ALLOCATION_TEXTS = ("out of memory: ", "memory allocation of ")
+"""How the guest's allocator (rust_templates/guest/src/panics.rs), or else Rust's own, says that it was refused memory."""
 _ALLOCATION_NAMES = ("alloc_error", "rust_oom", "rg_oom")
 """Parts of the names of the functions in which Rust gives up after a refused allocation."""
 
@@ -37,9 +39,8 @@ def error_of_trap(
     """The typed error for a trap.
 
     A refused ``memory.grow`` is not itself a trap: the guest is told -1 and usually gives up with ``unreachable``. That
-    it did so for want of memory is taken as known when its allocator says so, when it aborts without a panic (Rust's
-    refused allocation; the guest contract has no other way to), when it happens in ``cabi_realloc``, or with the memory
-    seven eighths full.
+    it did so for want of memory is taken as known when its allocator says so, when it happens in ``cabi_realloc`` without
+    a panic, or, in a module that leaves no texts, with the memory seven eighths full.
 
     Args:
         facts: Kind, text and frames.
@@ -52,11 +53,10 @@ def error_of_trap(
     if facts.kind == "interrupt":
         return timed_out(function, limits)
     if facts.kind == "unreachable":
-        refused = "memory allocation of" in (panic or "") or any(
-            part in frame for frame in facts.frames for part in _ALLOCATION_NAMES
-        )
-        gave_up = not panic and (allocating or panic == "" or memory_bytes >= limits.memory_bytes // 8 * 7)
-        if refused or gave_up:
+        said = (panic or "").startswith(_ALLOCATION_TEXTS)
+        named = any(part in frame for frame in facts.frames for part in _ALLOCATION_NAMES)
+        full = panic is None and memory_bytes >= limits.memory_bytes // 8 * 7
+        if said or named or full or (allocating and not panic):
             return out_of_memory(function, limits)
         if panic:
             return GuestTrap(f"{function} panicked: {panic}", kind=facts.kind, hint="its own code failed")

@@ -106,10 +106,19 @@ def test_the_text_of_a_panic(sandbox: Sandbox) -> None:
         sandbox.execute(panicking(-1, "\\ffbad"), Call("f"))
 
 
-def test_an_abort_without_a_panic_is_a_refused_allocation(sandbox: Sandbox) -> None:
+@pytest.mark.parametrize(
+    "text", ["out of memory: 99 bytes could not be allocated", "memory allocation of 99 bytes failed"]
+)
+def test_an_allocator_that_says_it_was_refused(sandbox: Sandbox, text: str) -> None:
     with pytest.raises(MemoryLimitError) as caught:
-        sandbox.execute(panicking(0, ""), Call("f"))
+        sandbox.execute(panicking(len(text), text), Call("f"))
     assert str(caught.value) == "f needs more memory than its limit of 1,024 MiB"
+
+
+def test_an_abort_without_a_text(sandbox: Sandbox) -> None:
+    with pytest.raises(GuestTrap) as caught:
+        sandbox.execute(panicking(0, ""), Call("f"))
+    assert str(caught.value) == "f trapped: it reached code that should be unreachable"
 
 
 @pytest.mark.parametrize(
