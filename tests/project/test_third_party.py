@@ -32,7 +32,7 @@ def environment(guest_environment: Environment) -> Environment:
 
 
 def test_it_is_listed_with_version_hooks_and_where_it_comes_from(environment: Environment, tmp_path: Path) -> None:
-    listed = json.loads(environment.run("plugins", "list", "--json", program="akatsuki", cwd=tmp_path))
+    listed = json.loads(environment.run("-m", "akatsuki_wasm.cli", "plugins", "list", "--json", cwd=tmp_path))
     (hello,) = [plugin for plugin in listed if plugin["name"] == "hello"]
     assert hello == {
         "name": "hello",
@@ -40,6 +40,7 @@ def test_it_is_listed_with_version_hooks_and_where_it_comes_from(environment: En
         "hooks": ["akatsuki_generate"],
         "origin": "installed",
         "location": "akatsuki-hello-plugin: akatsuki_hello_plugin",
+        "blocked": False,
     }
 
 
