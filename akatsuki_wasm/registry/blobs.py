@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _KEY = re.compile(r"sha256/[0-9a-f]{2}/([0-9a-f]{64})")
 _STAGED = re.compile(r"[0-9a-f]{64}#[0-9]+")
+_ATTEMPTS = 5
+"""Tries to write a blob that somebody collects as garbage at the same time."""
 _RETRY = "Check the storage and its credentials, then try again."
 
 
@@ -108,18 +110,22 @@ class BlobStore:
             StorageError: They cannot be written; nothing of them is left under their key.
         """
         digest = digest_of(data)
-        key = key_of(digest)
+        for _ in range(_ATTEMPTS):
+            if (self._create(digest, data) or self._read(digest) is not None) and self._sync(digest):
+                return digest
+            # It was there and is not any more: garbage was collected meanwhile.
+        raise StorageError(f"the blob {key_of(digest)} keeps disappearing from {self.url}", hint=_RETRY)
+
+    def _create(self, digest: str, data: bytes) -> bool:
+        """Writes a blob; False where there is one already."""
         try:
             # One request, not a multipart upload: that one has no mode "create".
-            obstore.put(self._store, key, data, mode="create", use_multipart=False)
+            obstore.put(self._store, key_of(digest), data, mode="create", use_multipart=False)
         except AlreadyExistsError:
-            self.read(digest)
+            return False
         except (OSError, BaseError) as exc:
-            raise self._failure(exc, f"write the blob {key}") from exc
-        if self.folder is not None:
-            # Also when the blob was there: whoever wrote it may not have come to this line yet.
-            self._sync(self.folder, key)
-        return digest
+            raise self._failure(exc, f"write the blob {key_of(digest)}") from exc
+        return True
 
     def read(self, digest: str) -> bytes:
         """A blob's bytes, verified.
@@ -128,14 +134,21 @@ class BlobStore:
             DigestMismatchError: The bytes are not those that the digest names.
             StorageError: The blob is missing, or cannot be read.
         """
+        data = self._read(digest)
+        if data is None:
+            raise StorageError(
+                f"the blob {key_of(digest)} is missing from {self.url}",
+                hint="Restore it from a backup, or store the module again.",
+            )
+        return data
+
+    def _read(self, digest: str) -> bytes | None:
+        """As `read`, None for a missing one."""
         key = key_of(digest)
         try:
             data = obstore.get(self._store, key).bytes().to_bytes()
-        except FileNotFoundError as exc:
-            raise StorageError(
-                f"the blob {key} is missing from {self.url}",
-                hint="Restore it from a backup, or store the module again.",
-            ) from exc
+        except FileNotFoundError:
+            return None
         except (OSError, BaseError) as exc:
             raise self._failure(exc, f"read the blob {key}") from exc
         found = digest_of(data)
@@ -192,20 +205,28 @@ class BlobStore:
                 raise failures.from_os(exc, str(self.folder), f"remove {path.name}") from exc
         return removed
 
-    def _sync(self, folder: Path, key: str) -> None:
-        """Makes a blob and the names that lead to it survive a power cut."""
-        path = folder / key
+    def _sync(self, digest: str) -> bool:
+        """Makes a blob and the names that lead to it survive a power cut; False where it is gone.
+
+        Also for a blob that was there: whoever wrote it may not have come to this step yet.
+        """
+        if self.folder is None:
+            return True
+        path = self.folder / key_of(digest)
         try:
             for each in (path, *list(path.parents)[:4]):
-                if each == folder.parent and not os.access(each, os.R_OK):
+                if each == self.folder.parent and not os.access(each, os.R_OK):
                     break  # somebody else's folder, in which ours exists already
                 handle = os.open(each, os.O_RDONLY)
                 try:
                     os.fsync(handle)
                 finally:
                     os.close(handle)
+        except FileNotFoundError:
+            return False
         except OSError as exc:
-            raise failures.from_os(exc, str(folder), f"write the blob {key}") from exc
+            raise failures.from_os(exc, str(self.folder), f"write the blob {key_of(digest)}") from exc
+        return True
 
     def _failure(self, exc: OSError | BaseError, doing: str) -> StorageError:
         """The error for what obstore raised; it tells the operating system's number in words alone."""

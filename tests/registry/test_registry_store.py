@@ -272,8 +272,9 @@ def test_garbage_is_what_no_row_names_and_is_old(bench: Bench) -> None:
 
 
 def test_the_plugin_stores_in_the_registry_of_the_target(bench: Bench) -> None:
-    stored = registry_upload.akatsuki_upload(artifact(), UploadTarget("adder", bench.registry, BOB))
-    assert stored is not None
+    stored = registry_upload.RegistryUploadPlugin().akatsuki_upload(
+        artifact(), UploadTarget("adder", bench.registry, BOB)
+    )
     assert bench.registry.modules(BOB).find("adder").id == stored.id
 
 
