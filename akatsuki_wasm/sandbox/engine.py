@@ -23,7 +23,7 @@ MAX_WASM_STACK = 256 * 1024
 stack is a crash of the host; see `akatsuki_wasm.sandbox.stack`."""
 SLOTS = 64
 """Executions in flight at once; more wait. Each reserves address space (not memory) of `_SLOT_BYTES`."""
-KEEP_RESIDENT = 256 * 1024
+KEEP_RESIDENT = 4 << 20
 """Bytes of a memory that are zeroed in place for the next execution; what is above goes back to the kernel and is
 faulted in again. docs/explanation/sandbox.md has the measurements."""
 _GIB = 1 << 30

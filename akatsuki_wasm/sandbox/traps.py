@@ -28,7 +28,7 @@ _HINTS = {
     "integer_division_by_zero": "test the divisor before dividing",
 }
 _ALLOCATION_TEXTS = ("out of memory: ", "memory allocation of ")
-"""How the guest's allocator (rust_templates/guest/src/panics.rs), or else Rust's own, says that it was refused memory."""
+"""How the guest's allocator (rust_templates/guest/src/panics.rs), or Rust's own, says that it was refused memory."""
 _ALLOCATION_NAMES = ("alloc_error", "rust_oom", "rg_oom")
 """Parts of the names of the functions in which Rust gives up after a refused allocation."""
 
@@ -39,8 +39,8 @@ def error_of_trap(
     """The typed error for a trap.
 
     A refused ``memory.grow`` is not itself a trap: the guest is told -1 and usually gives up with ``unreachable``. That
-    it did so for want of memory is taken as known when its allocator says so, when it happens in ``cabi_realloc`` without
-    a panic, or, in a module that leaves no texts, with the memory seven eighths full.
+    it did so for want of memory is taken as known when its allocator says so, when it happens in ``cabi_realloc``
+    without a panic, or, in a module that leaves no texts, with the memory seven eighths full.
 
     Args:
         facts: Kind, text and frames.

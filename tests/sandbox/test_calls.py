@@ -363,11 +363,10 @@ def test_a_manifest_that_is_not_true(sandbox: Sandbox) -> None:
     )
     with pytest.raises(InvalidModuleError, match=r"^the module has no export 'g', which its manifest names$"):
         sandbox.execute(guest(wasm, function("g")), Call("g"))
-    with pytest.raises(
-        InvalidModuleError, match=r"^the module exports no cabi_realloc, which strings, lists and records "
-    ):
-        text = guest('(func (export "f") (param i32 i32))', function("f", "t: string"))
+    text = guest('(func (export "f") (param i32 i32))', function("f", "t: string"))
+    with pytest.raises(InvalidModuleError) as caught:
         sandbox.execute(text, Call("f", ("a",)))
+    assert str(caught.value) == "the module exports no cabi_realloc, which strings, lists and records need"
 
 
 def test_a_closed_sandbox(sandbox: Sandbox) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from typing import TYPE_CHECKING
 
 import pytest
 from wat_guests import ALLOCATOR, function, guest
@@ -19,7 +20,9 @@ from akatsuki_wasm.errors import (
     MemoryLimitError,
     ResultTooLargeError,
 )
-from akatsuki_wasm.sandbox.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from akatsuki_wasm.sandbox.sandbox import Sandbox
 
 GOOD = guest('(func (export "f") (result i32) (i32.const 7))', function("f", "", "s32"))
 SHORT = Limits(timeout_ms=100)
@@ -345,12 +348,14 @@ def test_an_answer_that_breaks_the_canonical_abi(
         (
             "(i32.const -8)",
             GuestTrap,
-            "f got no room for its arguments: cabi_realloc gave 0xfffffff8 for 24 bytes, 8-aligned, in a memory of 65,536 bytes",
+            "f got no room for its arguments: cabi_realloc gave 0xfffffff8 for 24 bytes, 8-aligned, "
+            "in a memory of 65,536 bytes",
         ),
         (
             "(i32.const 4)",
             GuestTrap,
-            "f got no room for its arguments: cabi_realloc gave 0x4 for 24 bytes, 8-aligned, in a memory of 65,536 bytes",
+            "f got no room for its arguments: cabi_realloc gave 0x4 for 24 bytes, 8-aligned, "
+            "in a memory of 65,536 bytes",
         ),
         ("unreachable", MemoryLimitError, "f needs more memory than its limit of 1,024 MiB"),
         ("(i32.load (i32.const -1))", GuestTrap, "f trapped: it accessed memory out of bounds"),

@@ -6,13 +6,12 @@ import hashlib
 import os
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import platformdirs
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 from test_roundtrip import same, values
 
 from akatsuki_wasm import wit
@@ -36,7 +35,9 @@ from akatsuki_wasm.errors import (
     MemoryLimitError,
     ToolchainError,
 )
-from akatsuki_wasm.sandbox.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from akatsuki_wasm.sandbox.sandbox import Sandbox
 
 pytestmark = pytest.mark.toolchain
 CACHE = os.environ.get("AKATSUKI_TEST_TOOLCHAIN_CACHE") or str(platformdirs.user_cache_path("akatsuki_wasm"))
