@@ -398,9 +398,10 @@ pub(super) fn acos<R: Real>(x: R) -> R {
 /// The angle 0..=pi/2 of the point (x, y) with x, y >= 0.
 #[inline(always)]
 fn first_quadrant<R: Real>(y: R, x: R) -> R {
-    // tan(pi / 8) and tan(3 pi / 8): within an eighth of 0, of pi / 4 or of pi / 2 the remaining angle is small.
-    let flat = y.less_equal(x * (SQRT_2 - 1.0));
-    let steep = (x * (SQRT_2 + 1.0)).less(y);
+    // tan(pi / 8): within an eighth of a half turn of 0, of pi / 4 or of pi / 2 the remaining angle is small.
+    const EIGHTH: f64 = SQRT_2 - 1.0;
+    let flat = y.less_equal(x * EIGHTH);
+    let steep = x.less(y * EIGHTH);
     let over = R::pick(flat, y, R::pick(steep, -x, y - x));
     let under = R::pick(flat, x, R::pick(steep, y, x + y));
     let t = over / under;

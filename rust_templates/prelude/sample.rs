@@ -139,7 +139,14 @@ impl Image {
     pub fn flip_horizontal(mut self) -> Image {
         if !self.is_empty() {
             for row in self.pixels.chunks_exact_mut(self.width as usize * 4) {
-                row.as_chunks_mut::<4>().0.reverse();
+                let (mut left, mut right) = (0, row.len() - 4);
+                while left < right {
+                    for i in 0..4 {
+                        row.swap(left + i, right + i);
+                    }
+                    left += 4;
+                    right -= 4;
+                }
             }
         }
         self

@@ -97,7 +97,18 @@ pub fn cumulative_sum(values: &[f64]) -> Vec<f64> {
 /// The mean of each value and the `window - 1` before it (fewer at the start). A `window` of 0 counts as 1.
 pub fn moving_average(values: &[f64], window: usize) -> Vec<f64> {
     let window = window.max(1);
-    (0..values.len()).map(|i| mean(&values[(i + 1).saturating_sub(window)..=i])).collect()
+    let mut total = 0.0;
+    let mut averages = Vec::with_capacity(values.len());
+    for (i, &value) in values.iter().enumerate() {
+        let start = (i + 1).saturating_sub(window);
+        total += value - if start > 0 { values[start - 1] } else { 0.0 };
+        // Once per window, and after an infinity or NaN, the sum is made anew: errors cannot pile up.
+        if i % window == 0 || !total.is_finite() {
+            total = sum(&values[start..=i]);
+        }
+        averages.push(total / (i + 1 - start) as f64);
+    }
+    averages
 }
 
 /// `(slope, intercept)` of the least-squares line through the points; NaN if fewer than two or all `x` equal.
