@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
+from akatsuki_wasm.offline.mentions import Mention, names_knob
 from akatsuki_wasm.offline.operations import Knob, load_catalogue
-from akatsuki_wasm.offline.reading import Mention, names_knob
-from akatsuki_wasm.offline.scanning import Token
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from akatsuki_wasm.offline.scanning import Token
 
 _LINKS = ("of", "to", "at", "by", "is", "with", "the", "a", "as")
 
@@ -14,8 +18,8 @@ _LINKS = ("of", "to", "at", "by", "is", "with", "the", "a", "as")
 def bind_intensities(tokens: list[Token], mentions: list[Mention]) -> set[int]:
     """Multiplies the factors of mentions; returns the indexes of the words that found one.
 
-    The operation directly after a word wins ("strong grain"), then the one directly before ("grain strong", コントラストを強く),
-    then the nearest after and before in the clause.
+    The operation directly after a word wins ("strong grain"), then the one directly before ("grain strong",
+    コントラストを強く), then the nearest after and before in the clause.
     """
     used = set()
     by_token = {mention.first: mention for mention in mentions}

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from akatsuki_wasm.offline.operations import Knob, Operation
-from akatsuki_wasm.offline.reading import Choice
 from akatsuki_wasm.offline.rendering import ShownParameter, beside_prelude, fragment, render
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from akatsuki_wasm.offline.mentions import Choice
+    from akatsuki_wasm.offline.operations import Operation
 
 MAX_NAME = 40
 _TOO_GENERAL = frozenset({"amount", "strength", "level", "levels", "value", "factor", "size", "degrees"})
-_PLACE_HELPER = '''\
-/// The place in the picture: -1 (left, top) to 1 (right, bottom).
-fn place_of(x: u32, y: u32, columns: f32, rows: f32) -> (f32, f32) {
-    ((x as i32 as f32 + 0.5) * 2.0 / columns - 1.0, (y as i32 as f32 + 0.5) * 2.0 / rows - 1.0)
-}'''
+_PLACE_SETUP = "let (across, down) = (2.0 / image.width as f32, 2.0 / image.height as f32);"
+_PLACE = (
+    "// The place in the picture: -1 (left, top) to 1 (right, bottom).",
+    "let (u, v) = ((x as i32 as f32 + 0.5) * across - 1.0, (y as i32 as f32 + 0.5) * down - 1.0);",
+)
 
 
 @dataclass(frozen=True)
@@ -84,8 +88,6 @@ def compose_image(choices: Sequence[Choice], *, function: str | None = None) -> 
         _add_step(steps, choice.operation, {parameter.knob.name: parameter.name for parameter in parameters})
         if choice.operation.helpers and choice.operation.helpers not in helpers:
             helpers.append(choice.operation.helpers)
-    if any(step.place == "xyuv" for step in steps):
-        helpers.append(_PLACE_HELPER)
     fallible = any(step.fallible for step in steps)
     _finish(steps, fallible)
     summary = choices[0].operation.help if len(choices) == 1 else _in_order(choices)
@@ -149,8 +151,8 @@ def _finish(steps: list[_Step], fallible: bool) -> None:
     """Ties the steps together: all but the last rebind ``image``, the last is the result."""
     for step in steps:
         if step.place == "xyuv":
-            step.setup.insert(0, "let (columns, rows) = (image.width as f32, image.height as f32);")
-            step.places.append("let (u, v) = place_of(x, y, columns, rows);")
+            step.setup.insert(0, _PLACE_SETUP)
+            step.places += _PLACE
         if step is not steps[-1]:
             step.begin, step.end = "let image = ", "?;" if step.fallible else ";"
         elif fallible and not step.fallible:
@@ -189,8 +191,3 @@ def compose_functions(choices: Sequence[Choice]) -> Composition:
     return Composition(
         rust, name.replace("_", "-"), description, tuple(names), tuple(choice.operation for choice in choices)
     )
-
-
-def knob_named(operation: Operation, name: str) -> Knob:
-    """A parameter or input of `operation`."""
-    return next(each for each in (*operation.inputs, *operation.knobs) if each.name == name)

@@ -29,13 +29,17 @@ _BEFORE = r"(?<![A-Za-z0-9_.])"
 _CALL_HEAD = re.compile(rf"{_BEFORE}(?P<name>{NAME})\s*\((?P<parameters>[^()<>]*)\)\s*:?=(?!=)")
 _NAME_HEAD = re.compile(rf"{_BEFORE}(?P<name>{NAME})\s*:?=(?!=)")
 _BINDING = re.compile(rf"\s*(?P<name>{NAME})\s*:?=(?!=)")
-_PARAMETER = re.compile(rf"\s*(?P<name>{NAME})\s*(?::\s*[A-Za-z0-9_]+)?\s*(?:=\s*(?P<default>-?[\d.]+(?:[eE][+-]?\d+)?))?\s*$")
+_PARAMETER = re.compile(
+    rf"\s*(?P<name>{NAME})\s*(?::\s*[A-Za-z0-9_]+)?\s*(?:=\s*(?P<default>-?[\d.]+(?:[eE][+-]?\d+)?))?\s*$"
+)
 _END = re.compile(r"[;\n。]")
 _NEXT = re.compile(rf"(?:[,、]|\band\b|\bthen\b|と|および)\s*(?={NAME}\s*(?:\([^()<>]*\)\s*)?:?=(?!=))")
 _NOUN = re.compile(r"^(?:関数|数式|公式|式|函数)(?=.)")
 _PROSE = frozenset(
-    """please for to and that which on as using with in over from of called named function formula column columns each
-    every row rows into so then it is a an the my make create build return returns giving where thanks also""".split()
+    (
+        "please for to and that which on as using with in over from of called named function formula column columns "
+        "each every row rows into so then it is a an the my make create build return returns giving where thanks also"
+    ).split()
 )
 
 
@@ -136,21 +140,25 @@ def _parameters(head: re.Match[str], segment: str) -> tuple[tuple[str, ...], tup
             )
         if match["name"] in names:
             raise GenerateError(
-                f"the parameter `{match['name']}` of {head['name']} is there twice", hint="Give each parameter its own name."
+                f"the parameter `{match['name']}` of {head['name']} is there twice",
+                hint="Give each parameter its own name.",
             )
         names.append(match["name"])
         if match["default"]:
             defaults.append((match["name"], float(match["default"])))
     if not names:
         raise GenerateError(
-            f"the formula {head['name']} has no parameter", hint="Name at least one, such as area(radius) = pi * radius^2."
+            f"the formula {head['name']} has no parameter",
+            hint="Name at least one, such as area(radius) = pi * radius^2.",
         )
     return tuple(names), tuple(defaults)
 
 
 def _free_names(body: Expression, bindings: tuple[tuple[str, Expression], ...]) -> tuple[str, ...]:
     bound = {name for name, _ in bindings}
-    names = [each.name for tree in (body, *(tree for _, tree in bindings)) for each in walk(tree) if isinstance(each, Name)]
+    names = [
+        each.name for tree in (body, *(tree for _, tree in bindings)) for each in walk(tree) if isinstance(each, Name)
+    ]
     return tuple(dict.fromkeys(name for name in names if name not in bound and name not in CONSTANTS))
 
 
@@ -222,7 +230,8 @@ def _check(definition: Definition, text: str, known: dict[str, Definition]) -> N
 def _check_call(call: Call, definition: Definition, known: dict[str, Definition]) -> None:
     if call.function == definition.name and call.function not in FUNCTIONS:
         raise GenerateError(
-            f"the formula {definition.name} calls itself", hint="A formula is computed in one go; recursion is not possible."
+            f"the formula {definition.name} calls itself",
+            hint="A formula is computed in one go; recursion is not possible.",
         )
     if call.function in known:
         count = len(known[call.function].parameters)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +19,9 @@ from akatsuki_wasm.offline.expression import (
     Negative,
     Number,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 _CONSTANTS = {"pi": math.pi, "e": math.e}
 

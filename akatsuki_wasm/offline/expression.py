@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from akatsuki_wasm.errors import GenerateError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 NumberOperator = Literal["+", "-", "*", "/", "%", "^"]
 Comparison = Literal["<", "<=", ">", ">=", "==", "!="]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from akatsuki_wasm.offline.expression import (
     Binary,
@@ -18,6 +17,9 @@ from akatsuki_wasm.offline.expression import (
     Number,
 )
 from akatsuki_wasm.offline.functions import CONSTANTS, FUNCTIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _ADD, _MULTIPLY, _UNARY, _METHOD = 1, 2, 3, 4
 _OR, _AND = 1, 2

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from akatsuki_wasm.offline.composing import Composition, joined
-from akatsuki_wasm.offline.definitions import Found
 from akatsuki_wasm.offline.expression import Binary, Call, Definition, Expression, Name, show, walk
 from akatsuki_wasm.offline.expression_rust import body
 from akatsuki_wasm.offline.functions import FUNCTIONS, HELPERS
 from akatsuki_wasm.offline.names import rust_names
 from akatsuki_wasm.offline.operations import Knob
 from akatsuki_wasm.offline.rendering import ShownParameter, render
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from akatsuki_wasm.offline.definitions import Found
 
 
 def render_formulas(found: Sequence[Found]) -> tuple[Composition, list[str]]:

@@ -12,11 +12,12 @@ from akatsuki_wasm.errors import GenerateError
 from akatsuki_wasm.offline.composing import Composition, compose_functions, compose_image
 from akatsuki_wasm.offline.definitions import Found, find_definitions
 from akatsuki_wasm.offline.formulas import render_formulas
-from akatsuki_wasm.offline.reading import Choice, Reading, read
+from akatsuki_wasm.offline.reading import Reading, read
 from akatsuki_wasm.offline.refusing import no_match
 
 if TYPE_CHECKING:
     from akatsuki_wasm.contracts import Feedback, GenerationRequest
+    from akatsuki_wasm.offline.mentions import Choice
 
 NAME = "offline"
 MAX_PROMPT = 20_000
@@ -82,11 +83,7 @@ def _from_catalogue(prompt: str) -> GuestSource:
     parts = [compose_image(image)] if image else []
     parts += [compose_functions(_without_repetition(others))] if others else []
     made = parts[0] if len(parts) == 1 else _together(parts)
-    examples = tuple(
-        example
-        for choice in others
-        for example in choice.operation.examples[:1]
-    )
+    examples = tuple(example for choice in others for example in choice.operation.examples[:1])
     return GuestSource(
         rust=made.rust,
         name=made.name,

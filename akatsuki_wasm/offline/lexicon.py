@@ -1,21 +1,23 @@
 """All words that the reader knows, in English and Japanese, and what each may mean.
 
-A phrase is a sequence of keys: a Latin word is its stem, a number its digits, a character of any other script itself, so
-that one longest-match search serves both languages without a tokenizer.
+A phrase is a sequence of keys: a Latin word is its stem, a number its digits, a character of any other script itself.
+So one longest-match search serves both languages without a tokenizer.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from akatsuki_wasm.offline.normalise import normalise, stem
 from akatsuki_wasm.offline.operations import Operation, Phrase, load_catalogue
 from akatsuki_wasm.resources import data_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 Role = Literal[
     "operation", "knob", "intensity", "up", "down", "weak", "then", "after", "not-before", "not-after",

@@ -5,14 +5,17 @@ They are data: ``rust_templates/catalogue/operations/*.toml``, one file per fami
 
 from __future__ import annotations
 
+import json
 import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from akatsuki_wasm.contracts import Example
 from akatsuki_wasm.resources import data_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Kind = Literal["image", "column", "text"]
 Form = Literal["pixel", "whole", "function"]
@@ -202,5 +205,5 @@ def _example(function: str, entry: dict[str, Any]) -> Example:
 def literal(value: Any) -> str:
     """A value as an example writes it: strings in double quotes."""
     if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        return json.dumps(value, ensure_ascii=False)
     return repr(value)

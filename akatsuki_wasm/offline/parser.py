@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Literal, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Literal, NamedTuple, NoReturn
 
 from akatsuki_wasm.offline.expression import (
     Binary,
@@ -26,6 +26,9 @@ from akatsuki_wasm.offline.expression import (
 )
 from akatsuki_wasm.offline.functions import ALIASES, CONSTANT_ALIASES
 
+if TYPE_CHECKING:
+    from akatsuki_wasm.errors import GenerateError
+
 MAX_DEPTH = 60
 """Brackets and operators inside each other; Python's own recursion ends at some hundreds of them."""
 
@@ -40,7 +43,8 @@ _TOKEN = re.compile(
 )
 _WORDS = frozenset({"if", "then", "else", "and", "or", "not", "where", "mod"})
 _COMPARISONS: dict[str, Comparison] = {
-    "<": "<", "<=": "<=", "≤": "<=", ">": ">", ">=": ">=", "≥": ">=", "==": "==", "=": "==", "!=": "!=", "<>": "!=", "≠": "!=",
+    "<": "<", "<=": "<=", "≤": "<=", ">": ">", ">=": ">=", "≥": ">=",
+    "==": "==", "=": "==", "!=": "!=", "<>": "!=", "≠": "!=",
 }  # fmt: skip
 _LEVELS = {"+": 50, "-": 50, "*": 60, "/": 60, "%": 60, "mod": 60, "^": 80, "**": 80}
 _UNARY = 70
@@ -130,13 +134,18 @@ class _Parser:
             self.fail(f"`{wanted}` is missing {after}, got {got}", token.start, f"Write `{wanted}` here.")
         self.take()
 
+    def error(self, problem: str, at: int, advice: str) -> GenerateError:
+        return formula_error(problem, self.text, at, advice)
+
     def fail(self, problem: str, at: int, advice: str) -> NoReturn:
-        raise formula_error(problem, self.text, at, advice)
+        raise self.error(problem, at, advice)
 
     def expression(self, loosest: int) -> Expression:
         self.depth += 1
         if self.depth > MAX_DEPTH:
-            self.fail(f"it is nested more than {MAX_DEPTH} deep", self.peek().start, "Give a part of it a name with `where`.")
+            self.fail(
+                f"it is nested more than {MAX_DEPTH} deep", self.peek().start, "Give a part of it a name with `where`."
+            )
         tree = self.operand()
         while True:
             token = self.peek()
@@ -204,9 +213,9 @@ class _Parser:
         after = _token(self.text, token.end)
         if after.kind in ("number", "name") or after.text in ("(", "√"):
             return False
-        if isinstance(left, Number) and self.text[self.taken : token.end].strip() == "%":
-            return True
-        self.fail("`%` has no value behind it", token.start, "Write `a % b`, with brackets around a negative b.")
+        if not isinstance(left, Number) or self.text[self.taken : token.end].strip() != "%":
+            self.fail("`%` has no value behind it", token.start, "Write `a % b`, with brackets around a negative b.")
+        return True
 
     def is_trailing_if(self) -> bool:
         """``x if c else y``, and not prose such as "x * 2 if possible"."""
@@ -220,7 +229,9 @@ class _Parser:
                 return Number(self.value(digits, token.start), token.start)
             case "name", name:
                 self.take()
-                return self.call(token) if self.peek().text == "(" else Name(CONSTANT_ALIASES.get(name, name), token.start)
+                return (
+                    self.call(token) if self.peek().text == "(" else Name(CONSTANT_ALIASES.get(name, name), token.start)
+                )
             case "operator", "(":
                 self.take()
                 tree = self.expression(0)
@@ -245,7 +256,7 @@ class _Parser:
                 if word == "if":
                     return self.choice(token)
         got = f"`{token.text}`" if token.text else "the end"
-        self.fail(f"a value is missing, got {got}", token.start, "A number, a name or a bracket fits here.")
+        raise self.error(f"a value is missing, got {got}", token.start, "A number, a name or a bracket fits here.")
 
     def choice(self, token: _Token) -> Expression:
         condition = self.condition(self.expression(_OR), token.end)

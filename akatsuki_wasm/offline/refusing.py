@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from akatsuki_wasm.errors import NoMatchError
 from akatsuki_wasm.offline.operations import KINDS, Kind, Operation, load_catalogue
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from akatsuki_wasm.offline.reading import Reading
 
 _SHOWN = 6
@@ -26,8 +27,8 @@ def no_match(reading: Reading) -> NoMatchError:
         reason = "the prompt names no operation"
     return NoMatchError(
         f"the offline catalogue has nothing for this prompt; {reason}",
-        hint=f"{_offers(reading)} For anything else set up a language model: set OPENAI_API_KEY (and OPENAI_BASE_URL for "
-        "another server) and add --generator openai.",
+        hint=f"{_offers(reading)} For anything else set up a language model: set OPENAI_API_KEY (and OPENAI_BASE_URL "
+        "for another server) and add --generator openai.",
     )
 
 

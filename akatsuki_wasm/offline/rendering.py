@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jinja2
 
-from akatsuki_wasm.offline.operations import Knob
 from akatsuki_wasm.resources import data_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from akatsuki_wasm.offline.operations import Knob
 
 
 @dataclass(frozen=True)

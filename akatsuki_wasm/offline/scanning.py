@@ -86,7 +86,8 @@ def scan(text: str, lexicon: Lexicon) -> list[Token]:
 def _longest(raws: list[Raw], place: int, lexicon: Lexicon) -> int:
     for phrase in lexicon.by_first.get(raws[place].key, ()):
         if len(phrase) <= len(raws) - place and all(
-            raws[place + offset].key == key and raws[place + offset].kind != "break" for offset, key in enumerate(phrase)
+            raws[place + offset].key == key and raws[place + offset].kind != "break"
+            for offset, key in enumerate(phrase)
         ):
             return len(phrase)
     return 0
@@ -96,7 +97,9 @@ def _number(text: str, raw: Raw) -> Token:
     value = float(raw.key.replace(",", ""))
     size = _SIZE.match(text, raw.end)
     if size and value.is_integer() and value >= 0:
-        return Token(text[raw.start : size.end()], raw.start, size.end(), number=value, unit="size", second=float(size[1]))
+        return Token(
+            text[raw.start : size.end()], raw.start, size.end(), number=value, unit="size", second=float(size[1])
+        )
     unit = _UNIT.match(text, raw.end)
     if unit is None:
         return Token(raw.key, raw.start, raw.end, number=value)
