@@ -10,16 +10,21 @@ from typing import TYPE_CHECKING
 from akatsuki_wasm.contracts import BatchCall, Call, ExecutionResult, Limits
 from akatsuki_wasm.errors import ExecuteError
 from akatsuki_wasm.sandbox import batch
-from akatsuki_wasm.sandbox.cache import CacheStatistics, ModuleCache
+from akatsuki_wasm.sandbox.aot import CompiledFiles
+from akatsuki_wasm.sandbox.cache import CacheStatistics, ModuleCache, compile_bytes
 from akatsuki_wasm.sandbox.engine import process_engine
 from akatsuki_wasm.sandbox.instance import Instance
 from akatsuki_wasm.sandbox.limits import check
 from akatsuki_wasm.sandbox.stack import large_here, on_large_stack
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import TracebackType
 
+    import wasmtime
+
     from akatsuki_wasm.contracts import ExecutableModule
+    from akatsuki_wasm.sandbox.engine import ProcessEngine
 
 DEFAULT_LIMITS = Limits()
 
@@ -30,9 +35,28 @@ class SandboxConfig:
 
     Attributes:
         cache_size: Compiled modules kept in memory.
+        aot_dir: Folder for modules compiled ahead of time, or None to compile in each process.
+        aot_key: The file of the key that they are authenticated with; outside `aot_dir`, and given with it.
     """
 
     cache_size: int = 20
+    aot_dir: Path | None = None
+    aot_key: Path | None = None
+
+    def make_cache(self, engine: ProcessEngine) -> ModuleCache:
+        """A module cache of these sizes."""
+        if self.aot_dir is None or self.aot_key is None:
+            return ModuleCache(engine, self.cache_size)
+        files = CompiledFiles(self.aot_dir, self.aot_key)
+
+        def load_or_compile(engine: wasmtime.Engine, wasm: bytes) -> wasmtime.Module:
+            module = files.load(engine, wasm)
+            if module is None:
+                module = compile_bytes(engine, wasm)
+                files.save(module, wasm)
+            return module
+
+        return ModuleCache(engine, self.cache_size, load_or_compile)
 
 
 class Sandbox:
@@ -48,7 +72,7 @@ class Sandbox:
     def __init__(self, config: SandboxConfig | None = None) -> None:
         self.config = config or SandboxConfig()
         self._engine = process_engine()
-        self._cache = ModuleCache(self._engine, self.config.cache_size)
+        self._cache = self.config.make_cache(self._engine)
         self._closed = False
 
     def __enter__(self) -> Sandbox:
@@ -116,7 +140,7 @@ class Sandbox:
             raise ExecuteError("the sandbox is closed", hint="open a new one")
         engine = process_engine()
         if engine is not self._engine:
-            self._cache = ModuleCache(engine, self.config.cache_size)
+            self._cache = self.config.make_cache(engine)
             self._engine = engine
         return self._cache
 

@@ -15,12 +15,12 @@ class WasmtimePlugin:
     """Executes modules of both kinds in the process's sandbox."""
 
     def __init__(self) -> None:
-        self._cache_size: int | None = None
+        self._settings: Settings | None = None
 
     @hookimpl(trylast=True)
     def akatsuki_configure(self, settings: Settings) -> None:
-        """Takes the size of the module cache."""
-        self._cache_size = settings.module_cache_size
+        """Takes the size of the module cache, and the folders for compiled modules and their key."""
+        self._settings = settings
 
     @hookimpl(trylast=True)
     def akatsuki_execute(self, module: ExecutableModule, call: Call | BatchCall, limits: Limits) -> ExecutionResult:
@@ -28,5 +28,12 @@ class WasmtimePlugin:
         # Loads wasmtime and numpy, which a command that executes nothing should not wait for.
         from akatsuki_wasm.sandbox.sandbox import SandboxConfig, process_sandbox
 
-        config = SandboxConfig() if self._cache_size is None else SandboxConfig(cache_size=self._cache_size)
+        settings = self._settings
+        config = None
+        if settings is not None:
+            config = SandboxConfig(
+                cache_size=settings.module_cache_size,
+                aot_dir=settings.cache_dir / "compiled",
+                aot_key=settings.data_dir / "compiled.key",
+            )
         return process_sandbox(config).execute(module, call, limits)

@@ -1,0 +1,169 @@
+"""Compiled modules in files, so that a new process need not compile again: authenticated, because they are native code.
+
+A file is ``HMAC-SHA256(key, identity + digest + body) + body``. Deserialising a body that somebody changed would run
+what they wrote, so it is verified in memory under a key that only the user can read and that lies outside the cache, and the
+verified bytes are deserialised, not the file. Whatever does not fit (another wasmtime, configuration or processor,
+damage, a key that others can read) leads to compiling, and is logged once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+import os
+import platform
+import secrets
+import stat
+import tempfile
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+import wasmtime
+
+from akatsuki_wasm.sandbox import engine as engines
+from akatsuki_wasm.sandbox import ffi
+
+log = logging.getLogger(__name__)
+
+MAC_BYTES = 32
+KEY_BYTES = 32
+MAX_FOLDER_BYTES = 512 << 20
+"""The files written longest ago go when there is more."""
+
+
+class CompiledFiles:
+    """A folder of compiled modules.
+
+    Args:
+        folder: Made if it is not there; private to the user.
+        key_file: The key, outside the folder; made with random bytes if it is not there.
+    """
+
+    def __init__(self, folder: Path, key_file: Path) -> None:
+        self._folder, self._key_file = folder, key_file
+        self._said = False
+
+    def load(self, engine: wasmtime.Engine, wasm: bytes) -> wasmtime.Module | None:
+        """The module from its file, or None where there is none that fits."""
+        key = self._key()
+        if key is None:
+            return None
+        digest = hashlib.sha256(wasm).digest()
+        path = self._path(digest)
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as exc:
+            self._say("%s cannot be read: %s", path, exc)
+            return None
+        body = content[MAC_BYTES:]
+        if not hmac.compare_digest(content[:MAC_BYTES], _mac(key, digest, body)):
+            self._say("%s is damaged or was made under another key: compiling again", path)
+            return None
+        try:
+            return wasmtime.Module.deserialize(engine, body)
+        except wasmtime.WasmtimeError as exc:
+            self._say("%s does not fit this engine: %s", path, exc)
+            return None
+
+    def save(self, module: wasmtime.Module, wasm: bytes) -> None:
+        """Writes a module's file, whole or not at all; that it cannot be written only costs time later."""
+        key = self._key()
+        if key is None:
+            return
+        digest = hashlib.sha256(wasm).digest()
+        path = self._path(digest)
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            body = bytes(module.serialize())
+            handle, temporary = tempfile.mkstemp(dir=self._folder, suffix=".new")  # mode 0600
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(_mac(key, digest, body) + body)
+                Path(temporary).replace(path)
+            except BaseException:
+                Path(temporary).unlink(missing_ok=True)
+                raise
+            self._prune()
+        except OSError as exc:
+            self._say("%s cannot be written: %s", path, exc)
+
+    def _path(self, digest: bytes) -> Path:
+        return self._folder / f"{digest.hex()}-{hashlib.sha256(identity()).hexdigest()[:16]}.cwasm"
+
+    def _key(self) -> bytes | None:
+        """The key, or None where none can be had that is private."""
+        try:
+            if not self._key_file.exists():
+                self._key_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                try:
+                    handle = os.open(self._key_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                except FileExistsError:
+                    pass  # another process was faster, and its key is as good
+                else:
+                    with os.fdopen(handle, "wb") as file:
+                        file.write(secrets.token_bytes(KEY_BYTES))
+            facts = self._key_file.stat()
+            key = self._key_file.read_bytes()
+        except OSError as exc:
+            self._say("%s cannot be used: %s", self._key_file, exc)
+            return None
+        if stat.S_IMODE(facts.st_mode) & 0o077 or facts.st_uid != os.getuid() or len(key) != KEY_BYTES:
+            self._say(
+                "%s is not a private key of %d bytes: modules are compiled in each process", self._key_file, KEY_BYTES
+            )
+            return None
+        return key
+
+    def _prune(self) -> None:
+        """Removes what was written longest ago; what another process removes meanwhile is gone just as well."""
+        files = []
+        for path in self._folder.glob("*.cwasm"):
+            try:
+                facts = path.stat()
+            except FileNotFoundError:
+                continue
+            files.append((facts.st_mtime, facts.st_size, path))
+        total = 0
+        for _, size, path in sorted(files, reverse=True):
+            total += size
+            if total > MAX_FOLDER_BYTES:
+                path.unlink(missing_ok=True)
+
+    def _say(self, text: str, *args: object) -> None:
+        log.log(logging.DEBUG if self._said else logging.WARNING, text, *args)
+        self._said = True
+
+
+def _mac(key: bytes, digest: bytes, body: bytes) -> bytes:
+    made = hmac.new(key, identity() + digest, hashlib.sha256)
+    made.update(body)
+    return made.digest()
+
+
+@cache
+def identity() -> bytes:
+    """What compiled code depends on besides the module: wasmtime, our configuration, the processor."""
+    facts = (
+        "akatsuki-aot-1",
+        version("wasmtime"),
+        platform.system(),
+        platform.machine(),
+        _processor(),
+        str(engines.MAX_WASM_STACK),
+        str(engines.process_engine().pooling),
+        ",".join(ffi.PROPOSALS_OFF),
+    )
+    return hashlib.sha256("\0".join(facts).encode()).digest()
+
+
+def _processor() -> str:
+    """The processor's features where the system tells them, else its name."""
+    try:
+        with Path("/proc/cpuinfo").open(encoding="utf-8", errors="replace") as lines:
+            return next((line for line in lines if line.startswith(("flags", "Features"))), platform.processor())
+    except OSError:
+        return platform.processor()

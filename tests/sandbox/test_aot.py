@@ -1,0 +1,122 @@
+"""Modules compiled ahead of time: used when they are authentic, compiled again whatever else they are."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import pytest
+from wat_guests import function, guest
+
+from akatsuki_wasm.contracts import Call
+from akatsuki_wasm.sandbox import aot
+from akatsuki_wasm.sandbox.aot import CompiledFiles
+from akatsuki_wasm.sandbox.cache import compile_bytes
+from akatsuki_wasm.sandbox.engine import process_engine
+from akatsuki_wasm.sandbox.sandbox import Sandbox, SandboxConfig
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SEVEN = guest('(func (export "f") (result i32) (i32.const 7))', function("f", "", "s32"))
+EIGHT = guest('(func (export "f") (result i32) (i32.const 8))', function("f", "", "s32"))
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> SandboxConfig:
+    return SandboxConfig(aot_dir=tmp_path / "compiled", aot_key=tmp_path / "key")
+
+
+def files(config: SandboxConfig) -> list[Path]:
+    assert config.aot_dir is not None
+    return sorted(config.aot_dir.iterdir())
+
+
+def execute(config: SandboxConfig) -> object:
+    with Sandbox(config) as sandbox:
+        return sandbox.execute(SEVEN, Call("f")).value
+
+
+def test_the_second_sandbox_does_not_compile(config: SandboxConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert execute(config) == 7
+    (path,) = files(config)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert config.aot_key is not None
+    assert config.aot_key.stat().st_mode & 0o777 == 0o600
+    monkeypatch.setattr("akatsuki_wasm.sandbox.sandbox.compile_bytes", None)  # would raise if it were called
+    assert execute(config) == 7
+
+
+@pytest.mark.parametrize("place", [0, 31, 32, 100, -1])
+def test_a_changed_byte_is_seen_and_mended(config: SandboxConfig, place: int, caplog: pytest.LogCaptureFixture) -> None:
+    execute(config)
+    (path,) = files(config)
+    content = path.read_bytes()
+    changed = bytearray(content)
+    changed[place] ^= 1
+    path.write_bytes(changed)
+    with caplog.at_level(logging.WARNING):
+        assert execute(config) == 7
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{path} is damaged or was made under another key: compiling again"
+    ]
+    assert path.read_bytes()[32:] == content[32:]
+
+
+@pytest.mark.parametrize("size", [0, 10, 32, 1000])
+def test_a_truncated_file(config: SandboxConfig, size: int) -> None:
+    execute(config)
+    (path,) = files(config)
+    path.write_bytes(path.read_bytes()[:size])
+    assert execute(config) == 7
+
+
+def test_a_file_swapped_for_another_modules(config: SandboxConfig) -> None:
+    execute(config)
+    (path,) = files(config)
+    with Sandbox(config) as sandbox:
+        sandbox.execute(EIGHT, Call("f"))
+    (other,) = set(files(config)) - {path}
+    path.write_bytes(other.read_bytes())
+    assert execute(config) == 7
+
+
+def test_another_key_or_version_compiles_again(config: SandboxConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    execute(config)
+    assert config.aot_key is not None
+    config.aot_key.write_bytes(bytes(32))
+    assert execute(config) == 7
+    monkeypatch.setattr(aot, "identity", lambda: b"another wasmtime")
+    assert execute(config) == 7
+    assert len(files(config)) == 2
+
+
+def test_a_key_that_others_can_read_is_not_used(config: SandboxConfig, caplog: pytest.LogCaptureFixture) -> None:
+    assert config.aot_key is not None
+    config.aot_key.write_bytes(bytes(32))
+    config.aot_key.chmod(0o644)
+    assert execute(config) == 7
+    assert config.aot_dir is not None
+    assert not config.aot_dir.exists()
+    assert caplog.messages == [
+        f"{config.aot_key} is not a private key of 32 bytes: modules are compiled in each process"
+    ]
+
+
+def test_a_folder_that_cannot_be_written(config: SandboxConfig, caplog: pytest.LogCaptureFixture) -> None:
+    assert config.aot_dir is not None
+    config.aot_dir.write_text("a file is in the way")
+    assert execute(config) == 7
+    assert len(caplog.messages) == 1
+
+
+def test_the_folder_is_kept_small(config: SandboxConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    execute(config)
+    (path,) = files(config)
+    monkeypatch.setattr(aot, "MAX_FOLDER_BYTES", path.stat().st_size + 10)
+    assert config.aot_dir is not None
+    assert config.aot_key is not None
+    wasm = EIGHT.read()
+    CompiledFiles(config.aot_dir, config.aot_key).save(compile_bytes(process_engine().engine, wasm), wasm)
+    assert len(files(config)) == 1
+    assert files(config) != [path]
