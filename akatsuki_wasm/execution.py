@@ -117,7 +117,8 @@ class Executor:
             raise ArgumentError(f"timeout_ms is {timeout_ms}: expected {MIN_TIMEOUT_MS} to {longest}")
         memory = self._settings.memory_bytes
         if stored is not None:
-            memory = min(memory, stored.max_memory_pages * WASM_PAGE)
+            # A module without a memory has no pages; the sandbox still wants a limit.
+            memory = min(memory, max(stored.max_memory_pages, 1) * WASM_PAGE)
         return Limits(default if timeout_ms is None else timeout_ms, memory, self._settings.result_bytes)
 
     def _recorded(self, module: Module, call: Any, limits: Limits, summary: str) -> ExecutionResult:
