@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _ATTEMPTS = 5
-"""Tries to insert a row while others store the same name, or collect garbage, at the same time."""
+"""Tries to insert a row while others store the same name at the same time, where the database lets them."""
 
 _BLOBS_LOCK = "akatsuki:blobs"
 
@@ -115,8 +115,8 @@ class Registry:
         with self.database.read() as session:  # before anything is written; asked again when the row is
             naming.next_place(session, target.user, name, target.owner_type, version)
 
+        digests = [self.blobs.put(each) for each in blobs]
         for _ in range(_ATTEMPTS):
-            digests = [self.blobs.put(each) for each in blobs]
             row = WasmModule(
                 owner_id=target.user.id,
                 owner_type=target.owner_type,
@@ -136,8 +136,9 @@ class Registry:
             try:
                 with self.database.write() as session:
                     self.database.serialize(session, _BLOBS_LOCK)
-                    if not all(self.blobs.exists(digest) for digest in digests):
-                        continue  # garbage was collected since: write them again
+                    for digest, data in zip(digests, blobs, strict=True):
+                        if not self.blobs.exists(digest):  # collected as garbage since, and not again under this lock
+                            self.blobs.put(data)
                     modules.insert(session, row, version)
             except IntegrityError as exc:
                 log.debug("storing %s met another writer: %s", name, exc)
