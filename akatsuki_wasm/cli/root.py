@@ -103,9 +103,12 @@ def has_installed_plugins() -> bool:
     return False
 
 
-def _log_to_stderr() -> None:
-    logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("akatsuki_wasm").setLevel(logging.DEBUG)
+def _log_to_stderr(verbose: bool) -> None:
+    """Warnings as one line for people; with `verbose` everything, with its origin."""
+    text = "%(levelname)s %(name)s: %(message)s" if verbose else "warning: %(message)s"
+    logging.basicConfig(stream=sys.stderr, format=text, level=logging.WARNING)
+    if verbose:
+        logging.getLogger("akatsuki_wasm").setLevel(logging.DEBUG)
 
 
 def _global(*declarations: str, **attributes: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -147,5 +150,4 @@ def cli(session: Session) -> None:
 
     Exit codes: 0 done, 1 your input, 2 usage, 3 the guest's error, 4 the toolchain's, 70 a defect, 130 interrupted.
     """
-    if session.verbose:
-        _log_to_stderr()
+    _log_to_stderr(session.verbose)

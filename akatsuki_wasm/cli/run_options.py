@@ -41,14 +41,23 @@ class FunctionCommand(click.Command):
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes the function's parameters first, then the options of every function."""
         options = [param for param in self.get_params(ctx) if isinstance(param, click.Option)]
-        records = [(index, option.get_help_record(ctx)) for index, option in enumerate(options)]
-        for title, rows in (
-            ("Parameters", [record for index, record in records if record and index < self.own]),
-            ("Options", [record for index, record in records if record and index >= self.own]),
-        ):
+        for title, part in (("Parameters", options[: self.own]), ("Options", options[self.own :])):
+            rows = [record for record in (option.get_help_record(ctx) for option in part) if record]
             if rows:
                 with formatter.section(title):
                     formatter.write_dl(rows)
+
+
+class ShadowedOption(click.Option):
+    """A parameter whose name is an option of run already: its help says how to give it, and no option is added."""
+
+    def __init__(self, param: Parameter, index: int) -> None:
+        # A name that nobody types, as click wants one for each option.
+        super().__init__([f"--shadowed-{index}", f"p{index}"])
+        self._record = (f"--param {param.name}={_kind(param.type)}", _option_help(param))
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str]:
+        return self._record
 
 
 def function_command(module: Module, function: Function, given: Mapping[str, Any]) -> FunctionCommand:
@@ -77,19 +86,11 @@ def function_command(module: Module, function: Function, given: Mapping[str, Any
         function.name,
         callback=execute,
         params=[*own, *fixed, click.Argument(["values"], nargs=-1, metavar=_metavar(function))],
-        help=_help(function, own),
+        help=f"{function.doc or f'Execute {function.name}.'}\n\n\b\nSignature: {function.signature}",
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     command.own = len(own)
     return command
-
-
-def _help(function: Function, own: Sequence[click.Option]) -> str:
-    text = function.doc or f"Execute {function.name}."
-    hidden = [param.name for param, option in zip(function.params, own, strict=True) if option.hidden]
-    if hidden:
-        text += f"\n\nGive {', '.join(hidden)} in order or with --param NAME=VALUE: run has an option of that name."
-    return f"{text}\n\n\b\nSignature: {function.signature}"
 
 
 def _metavar(function: Function) -> str:
@@ -98,12 +99,12 @@ def _metavar(function: Function) -> str:
 
 
 def _option(param: Parameter, index: int, taken: set[str]) -> click.Option:
-    """The option of one parameter; a hidden one where its name is an option already."""
+    """The option of one parameter; a shadowed one where its name is taken."""
     flag = f"--{wit.kebab(param.name)}"
     is_bool = param.type == wit.BOOL
     names = [flag, f"--no-{flag[2:]}"] if is_bool else [flag]
     if taken.intersection(names):
-        return click.Option([f"--hidden-{index}", f"p{index}"], hidden=True)
+        return ShadowedOption(param, index)
     taken.update(names)
     if is_bool:
         return click.Option(["/".join(names), f"p{index}"], default=None, help=_option_help(param))
