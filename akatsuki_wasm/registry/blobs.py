@@ -8,6 +8,7 @@ survive a power cut once it is acknowledged, so `put` syncs the file and its fol
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 _KEY = re.compile(r"sha256/[0-9a-f]{2}/([0-9a-f]{64})")
 _STAGED = re.compile(r"[0-9a-f]{64}#[0-9]+")
+DEFAULT_GARBAGE_AGE = timedelta(hours=1)
+"""Younger blobs are left alone by garbage collection: their row may be on its way."""
 _ATTEMPTS = 5
 """Tries to write a blob that somebody collects as garbage at the same time."""
 _RETRY = "Check the storage and its credentials, then try again."
@@ -117,13 +120,15 @@ class BlobStore:
         raise StorageError(f"the blob {key_of(digest)} keeps disappearing from {self.url}", hint=_RETRY)
 
     def _create(self, digest: str, data: bytes) -> bool:
-        """Writes a blob; False where there is one already."""
+        """Writes a blob; False where there is one already, or its half-written file was collected as garbage."""
         try:
             # One request, not a multipart upload: that one has no mode "create".
             obstore.put(self._store, key_of(digest), data, mode="create", use_multipart=False)
         except AlreadyExistsError:
             return False
         except (OSError, BaseError) as exc:
+            if _os_number(exc) == errno.ENOENT:
+                return False
             raise self._failure(exc, f"write the blob {key_of(digest)}") from exc
         return True
 
@@ -230,9 +235,8 @@ class BlobStore:
 
     def _failure(self, exc: OSError | BaseError, doing: str) -> StorageError:
         """The error for what obstore raised; it tells the operating system's number in words alone."""
-        number = re.search(r"\(os error (\d+)\)", str(exc))
-        if number:
-            code = int(number[1])
+        code = _os_number(exc)
+        if code is not None:
             return failures.from_os(OSError(code, os.strerror(code)), str(self.folder or self.url), doing)
         if isinstance(exc, OSError):
             return failures.from_os(exc, str(self.folder or self.url), doing)
@@ -240,5 +244,6 @@ class BlobStore:
         return StorageError(f"cannot {doing} in {self.url}: {line}", hint=_RETRY)
 
 
-DEFAULT_GARBAGE_AGE = timedelta(hours=1)
-"""Younger blobs are left alone by garbage collection: their row may be on its way."""
+def _os_number(exc: Exception) -> int | None:
+    found = re.search(r"\(os error (\d+)\)", str(exc))
+    return int(found[1]) if found else None
