@@ -1,8 +1,8 @@
 """Compiled modules in files, so that a new process need not compile again: authenticated, because they are native code.
 
 A file is ``HMAC-SHA256(key, identity + digest + body) + body``. Deserialising a body that somebody changed would run
-what they wrote, so it is verified in memory under a key that only the user can read and that lies outside the cache, and the
-verified bytes are deserialised, not the file. Whatever does not fit (another wasmtime, configuration or processor,
+what they wrote, so it is verified in memory under a key that only the user can read and that lies outside the cache,
+and the verified bytes are deserialised, not the file. Whatever does not fit (another wasmtime, configuration or processor,
 damage, a key that others can read) leads to compiling, and is logged once.
 """
 

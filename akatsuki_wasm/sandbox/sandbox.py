@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from dataclasses import dataclass
@@ -156,6 +157,16 @@ class Sandbox:
 
 _lock = threading.Lock()
 _shared: dict[SandboxConfig, Sandbox] = {}
+
+
+def _after_fork_in_child() -> None:
+    """Another thread of the parent may have held the lock, and is not here to give it back."""
+    global _lock  # noqa: PLW0603 - it guards the process's own sandboxes
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 def process_sandbox(config: SandboxConfig | None = None) -> Sandbox:

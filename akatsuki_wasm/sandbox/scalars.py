@@ -56,6 +56,8 @@ def describe(value: Any) -> str:
     kind = type(value).__name__
     if isinstance(value, np.ndarray):
         return f"an array of {value.dtype} of shape {value.shape}"
+    if isinstance(value, int) and value.bit_length() > 128:  # Python refuses to write out a very long one
+        return f"an integer of {value.bit_length()} bits"
     if isinstance(value, np.generic):
         return f"{value.item()!r} ({kind})"
     if isinstance(value, bool | int | float | str) and len(text := repr(value)) <= 40:

@@ -9,6 +9,7 @@ out once, and its executions run on a helper thread with a stack of known size.
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 import threading
 from concurrent.futures import Future
@@ -55,6 +56,16 @@ def own_stack_bytes() -> int:
         libc.pthread_get_stacksize_np.restype = ctypes.c_size_t
         return int(libc.pthread_get_stacksize_np(ctypes.c_void_p(libc.pthread_self())))
     return 0
+
+
+def _after_fork_in_child() -> None:
+    """Another thread of the parent may have held the lock, and is not here to give it back."""
+    global _start_lock  # noqa: PLW0603 - it guards a setting of the process
+    _start_lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 def on_large_stack(work: Callable[[], T]) -> T:

@@ -112,6 +112,13 @@ def test_a_scalar_that_does_not_fit(sandbox: Sandbox, type_: str, core: str, val
     assert caught.value.hint == f"the signature is same: func(x: {type_}) -> {type_}"
 
 
+def test_an_integer_too_long_to_write_out(sandbox: Sandbox) -> None:
+    for type_, core, expected in (("u8", "i32", "u8 (0 to 255)"), ("f64", "f64", "f64")):
+        with pytest.raises(ArgumentError) as caught:
+            sandbox.execute(scalar_identity(type_, core), Call("same", (10**5000,)))
+        assert str(caught.value) == f"argument x of same: expected {expected}, got an integer of 16610 bits"
+
+
 def test_numbers_are_taken_as_python_takes_them(sandbox: Sandbox) -> None:
     same = scalar_identity("f64", "f64")
     assert sandbox.execute(same, Call("same", (3,))).value == 3.0
