@@ -2,8 +2,8 @@
 
 A file is ``HMAC-SHA256(key, identity + digest + body) + body``. Deserialising a body that somebody changed would run
 what they wrote, so it is verified in memory under a key that only the user can read and that lies outside the cache,
-and the verified bytes are deserialised, not the file. Whatever does not fit (another wasmtime, configuration or processor,
-damage, a key that others can read) leads to compiling, and is logged once.
+and the verified bytes are deserialised, not the file. Whatever does not fit (another wasmtime, configuration or
+processor, damage, a key that others can read) leads to compiling, and is logged once.
 """
 
 from __future__ import annotations

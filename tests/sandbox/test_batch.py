@@ -1,0 +1,122 @@
+"""The batch lane without Rust: plain modules row by row, and batch exports that lie."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from wat_guests import ALLOCATOR, function, guest
+
+from akatsuki_wasm.contracts import BatchCall, Column, ExecutableModule, Limits
+from akatsuki_wasm.errors import ArgumentError, GuestTrap, InvalidModuleError, ResultTooLargeError
+
+if TYPE_CHECKING:
+    from akatsuki_wasm.sandbox.sandbox import Sandbox
+
+PLAIN = guest(
+    """(func (export "divide") (param i32 i32) (result i32) (i32.div_s (local.get 0) (local.get 1)))
+    (func (export "next") (param i32) (result i32) (i32.add (local.get 0) (i32.const 1)))
+    (func (export "half") (param f32) (result f32) (f32.mul (local.get 0) (f32.const 0.5)))
+    (func (export "nothing") (result i32) (i32.const 1))""",
+    function("divide", "a: s32; b: s32", "s32"),
+    function("next", "a: char", "char"),
+    function("half", "a: f32", "f32"),
+    function("nothing", "", "s32"),
+    kind="core",
+)
+
+
+def run(sandbox: Sandbox, module: ExecutableModule, name: str, *columns: Column, rows: int, **limits: int) -> Any:
+    return sandbox.execute(module, BatchCall(name, columns, rows), Limits(**limits)).value
+
+
+def test_a_plain_module_is_called_row_by_row(sandbox: Sandbox) -> None:
+    a = np.arange(70_000)
+    got = run(sandbox, PLAIN, "divide", Column(a), Column(-7, broadcast=True), rows=70_000)
+    assert got.values.dtype == np.int32
+    assert got.values.tolist() == [-(n // 7) for n in range(70_000)]
+    assert (got.valid, got.errors) == (None, ())
+    assert run(sandbox, PLAIN, "half", Column(np.array([1.0, 3.0])), rows=2).values.tolist() == [0.5, 1.5]
+
+
+def test_nulls_are_skipped_row_by_row(sandbox: Sandbox) -> None:
+    b = Column(np.array([2, 0, 4]), np.array([True, False, True]))
+    got = run(sandbox, PLAIN, "divide", Column(np.array([8, 8, 8])), b, rows=3)
+    assert (got.values.tolist(), got.valid.tolist()) == ([4, 0, 2], [True, False, True])
+    got = run(sandbox, PLAIN, "next", Column(["a", None, "c"], np.array([True, False, True])), rows=3)
+    assert (got.values, got.valid.tolist()) == (["b", None, "d"], [True, False, True])
+
+
+def test_a_trap_ends_the_batch(sandbox: Sandbox) -> None:
+    with pytest.raises(GuestTrap, match=r"^divide trapped: integer division by zero$"):
+        run(sandbox, PLAIN, "divide", Column(np.array([1, 2])), Column(np.array([1, 0])), rows=2)
+
+
+def test_a_function_without_parameters_has_no_lane(sandbox: Sandbox) -> None:
+    with pytest.raises(ArgumentError) as caught:
+        run(sandbox, PLAIN, "nothing", rows=2)
+    assert caught.value.hint == "call it once for each row"
+
+
+def lying(body: str, result: str) -> ExecutableModule:
+    """A batch export that does `body`, with the frame's address in ``$f``."""
+    return guest(
+        f"""{ALLOCATOR} (func (export "f") (param f64) (result f64) (local.get 0))
+        (func (export "akatsuki:batch/f") (param $f i32) {body})""",
+        function("f", "a: f64", result, batch="akatsuki:batch/f"),
+    )
+
+
+def words(**at: int) -> str:
+    return "".join(f"(i32.store offset={int(k[1:]) * 4} (local.get $f) (i32.const {v}))" for k, v in at.items())
+
+
+OFFSETS = "(i32.store offset=4 (i32.load offset=8 (local.get $f)) (i32.const {}))"
+
+
+@pytest.mark.parametrize(
+    ("body", "result", "text"),
+    [
+        (words(w6=3), "f64", "3 failed rows of 2"),
+        (
+            words(w6=1, w7=-4),
+            "f64",
+            "the failed rows would be 12 bytes at 0xfffffffc, past its memory of 131,072 bytes",
+        ),
+        (words(w6=1, w7=64) + "(i32.store (i32.const 64) (i32.const 2))", "f64", "a failed row 2 of 2"),
+        (OFFSETS.format(9), "string", "offsets of strings are not in order"),
+        (words(w5=200000), "string", "strings would be 200,000 bytes at 0x0, past its memory of 131,072 bytes"),
+        (
+            "(i64.store (i32.load offset=8 (local.get $f)) (i64.const 0xd800))"
+            "(i32.store8 (i32.load offset=12 (local.get $f)) (i32.const 1))",
+            "char",
+            "a column has a number that is no character",
+        ),
+    ],
+)
+def test_a_batch_export_that_lies(sandbox: Sandbox, body: str, result: str, text: str) -> None:
+    with pytest.raises(GuestTrap) as caught:
+        run(sandbox, lying(body, result), "f", Column(np.array([1.0, 2.0])), rows=2)
+    assert str(caught.value) == f"f gave back an invalid result: {text}"
+
+
+def test_where_results_lie_is_the_hosts_word(sandbox: Sandbox) -> None:
+    """Whatever the guest leaves in the host's words of the frame, they are not read back."""
+    got = run(sandbox, lying(words(w0=-1, w2=-8, w3=-8), "f64"), "f", Column(np.array([1.0, 2.0])), rows=2)
+    assert got.values.tolist() == [0.0, 0.0]
+
+
+def test_texts_of_a_batch_are_counted(sandbox: Sandbox) -> None:
+    with pytest.raises(ResultTooLargeError, match=r"^the result of f is larger than its limit of 1,000 bytes$"):
+        run(sandbox, lying(words(w5=1001), "string"), "f", Column(np.array([1.0])), rows=1, result_bytes=1000)
+
+
+def test_a_batch_export_of_another_type(sandbox: Sandbox) -> None:
+    module = guest(
+        '(func (export "f") (param f64) (result f64) (local.get 0)) (func (export "b") (param i64))',
+        function("f", "a: f64", "f64", batch="b"),
+    )
+    with pytest.raises(InvalidModuleError) as caught:
+        run(sandbox, module, "f", Column(np.array([1.0])), rows=1)
+    assert str(caught.value) == ("the export 'b' has the core type (i64) -> (), where its signature means (i32) -> ()")
