@@ -38,7 +38,10 @@ def parse_url(database_url: str) -> URL:
     """
     hint = "Set AKATSUKI_DATABASE_URL to such as sqlite:////home/me/registry.db."
     try:
-        url = make_url(database_url)
+        # A path is taken as it is typed: "%" and "?" may be in a folder's name, and SQLAlchemy's versions differ on them.
+        scheme, separator, path = database_url.partition(":///")
+        typed = scheme == "sqlite" and bool(separator)
+        url = URL.create("sqlite", database=path) if typed else make_url(database_url)
     except (ArgumentError, ValueError) as exc:
         # The text itself is not shown: what looks like no URL may still have a password in it.
         raise ConfigError("the setting database_url is not a database URL", hint=hint) from exc

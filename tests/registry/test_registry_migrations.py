@@ -140,6 +140,13 @@ def test_a_registry_lives_beside_other_tables(tmp_path: Path) -> None:
         assert registry.status().pending == ()
 
 
+@pytest.mark.parametrize("name", ["with space", "日本", "per%20cent", "hash#x", "quest?x=1", "plus+", "a@b:c"])
+def test_a_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
+    with Registry.open(*urls(tmp_path / name)) as registry:
+        registry.blobs.put(b"x")
+    assert sorted(path.name for path in (tmp_path / name).iterdir()) == ["blobs", "registry.db"]
+
+
 def test_folders_are_for_their_owner_alone(bench: Bench) -> None:
     bench.store(BOB, "tool")
     assert bench.folder.stat().st_mode & 0o777 == 0o700
