@@ -39,25 +39,36 @@ class StageProgress:
     def __init__(self, *, quiet: bool = False) -> None:
         self._quiet = quiet
         self._status: Any = None
+        self._failed: tuple[Stage, float, str] | None = None
 
     @contextmanager
-    def live(self) -> Iterator[StageProgress]:
+    def live(self) -> Iterator[None]:
         """Shows a spinner on a terminal while the block runs."""
+        try:
+            with self._spinner():
+                yield
+        finally:
+            # The error itself follows as the command's message, so that it is not said twice.
+            self._tell_failure(with_reason=False)
+
+    @contextmanager
+    def _spinner(self) -> Iterator[None]:
         if self._quiet or not sys.stderr.isatty():
-            yield self
+            yield
             return
         from rich.console import Console
 
         with Console(stderr=True).status("starting") as status:
             self._status = status
             try:
-                yield self
+                yield
             finally:
                 self._status = None
 
     @hookimpl
     def akatsuki_before_stage(self, stage: Stage, attempt: int) -> None:
-        """Names the stage on the live line."""
+        """Names the stage on the live line. What failed before was not the end: its reason is told now."""
+        self._tell_failure(with_reason=True)
         if self._status is not None:
             self._status.update(f"{_DOING[stage]}{f', attempt {attempt}' if attempt > 1 else ''}")
 
@@ -68,13 +79,19 @@ class StageProgress:
 
     @hookimpl
     def akatsuki_stage_failed(self, stage: Stage, seconds: float, error: AkatsukiError) -> None:
-        """Writes the line of a failed stage. Whether another attempt follows is for the pipeline to say."""
-        self._line(stage, "failed", seconds, error.message)
+        """Keeps what failed until it is known whether another attempt follows."""
+        self._failed = (stage, seconds, error.message)
+
+    def _tell_failure(self, *, with_reason: bool) -> None:
+        if self._failed is not None:
+            stage, seconds, reason = self._failed
+            self._failed = None
+            self._line(stage, "failed", seconds, reason if with_reason else "")
 
     def _line(self, stage: Stage, word: str, seconds: float, text: str) -> None:
         if not self._quiet:
             mark = click.style(f"{word:<6}", fg="green" if word == "ok" else "red")
-            say(f"{stage:<8} {mark} {seconds:6.2f} s  {text}")
+            say(f"{stage:<8} {mark} {seconds:6.2f} s  {text}".rstrip())
 
 
 class Steps:
