@@ -38,7 +38,7 @@ def parse_url(database_url: str) -> URL:
     """
     hint = "Set AKATSUKI_DATABASE_URL to such as sqlite:////home/me/registry.db."
     try:
-        # A path is taken as it is typed: "%" and "?" may be in a folder's name, and SQLAlchemy's versions differ on them.
+        # A path is taken as typed: "%" and "?" may be in a folder's name, and SQLAlchemy's versions differ on them.
         scheme, separator, path = database_url.partition(":///")
         typed = scheme == "sqlite" and bool(separator)
         url = URL.create("sqlite", database=path) if typed else make_url(database_url)
