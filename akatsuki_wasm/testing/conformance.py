@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from akatsuki_wasm.contracts import MODULE_NAME, GenerationRequest, GuestSource
+from akatsuki_wasm.contracts import MODULE_NAME, Diagnostic, Feedback, GenerationRequest, GuestSource
+from akatsuki_wasm.errors import GenerateError
 from akatsuki_wasm.manager import AkatsukiPluginManager
 
 if TYPE_CHECKING:
     from typing import Any
-
-    from akatsuki_wasm.contracts import Feedback
 
 SOMEONE_ELSE = "someone-else"
 
@@ -20,7 +19,7 @@ def check_generator(plugin: Any, *, prompt: str, name: str) -> GuestSource:
     """Checks that a plugin serves a prompt as a generator should, without building what it writes.
 
     It answers a request that names it with a source that the guest contract allows, and passes on the same prompt when
-    another generator is named. An answer to feedback is held to the same.
+    another generator is named. An answer to feedback is held to the same; passing, or a `GenerateError`, is fine there.
 
     Args:
         plugin: A module, an instance or a class with an ``akatsuki_generate`` hook.
@@ -45,11 +44,12 @@ def check_generator(plugin: Any, *, prompt: str, name: str) -> GuestSource:
     if other is not None:
         raise AssertionError(f"it answers {prompt!r} for the generator {SOMEONE_ELSE!r}, expected None")
 
-    from akatsuki_wasm.contracts import Diagnostic, Feedback
-
     diagnostic = Diagnostic("error", "mismatched types", line=1, column=1, code="E0308")
     feedback = Feedback(1, "build", "line 1: mismatched types", (diagnostic,), source)
-    again = _ask(manager, request, feedback)
+    try:
+        again = _ask(manager, request, feedback)
+    except GenerateError:
+        again = None  # it has nothing better to offer, and says so
     if again is not None:
         _check_answer(again, request)
     return source

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -37,7 +38,7 @@ def test_it_is_listed_with_version_hooks_and_where_it_comes_from(environment: En
     assert hello == {
         "name": "hello",
         "version": "3.1.4",
-        "hooks": ["akatsuki_generate"],
+        "hooks": ["akatsuki_generate", "akatsuki_register_commands"],
         "origin": "installed",
         "location": "akatsuki-hello-plugin: akatsuki_hello_plugin",
         "blocked": False,
@@ -55,3 +56,12 @@ def test_it_is_not_imported_when_it_is_blocked(environment: Environment, tmp_pat
         "print('hello' in names, 'akatsuki_hello_plugin' in sys.modules)"
     )
     assert environment.run("-c", code, cwd=tmp_path) == "False False\n"
+
+
+def test_its_command_is_one_of_the_programs(environment: Environment, tmp_path: Path) -> None:
+    assert environment.run("-m", "akatsuki_wasm.cli", "hello", cwd=tmp_path) == 'akatsuki design wasm "say hello"\n'
+    assert re.search(
+        r"^  hello +Say how to be greeted\.$",
+        environment.run("-m", "akatsuki_wasm.cli", "--help", cwd=tmp_path),
+        flags=re.MULTILINE,
+    )
