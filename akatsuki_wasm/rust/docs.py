@@ -32,7 +32,8 @@ _DEFAULT = re.compile(r"defaults?(?:\s+to|\s+is)?(?:\s*[:=]\s*|\s+)", re.IGNOREC
 _LITERAL = re.compile(
     rf"""`?(?P<literal>{_NUMBER}|true\b|false\b|[Nn]one\b|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)+')(?:`|(?![\w"']))"""
 )
-_HELP_START = " \t,;:.–—-"
+_SEPARATOR = re.compile(r"\s*(?::|[–—-](?=\s))?\s*")
+_HELP_START = re.compile(r"(?:[\s.,;:]|[–—-](?=\s))*")
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def read_docs(lines: Sequence[tuple[int, str]], types: dict[str, wit.Type], brok
             problems.append(_problem(line, f"the parameter `{name}` is documented twice", "keep one of the lines"))
             continue
         reader = _Reader(name, types[name], line)
-        parameters[name] = reader.read(_after_separator(rest))
+        parameters[name] = reader.read(_SEPARATOR.sub("", rest, count=1))
         problems += reader.problems
     return Docs(first_paragraph([text for _, text in lines]), parameters, tuple(problems))
 
@@ -162,7 +163,7 @@ class _Reader:
         if self.default is not MISSING and not self.problems:
             self.check_default()
         return ParameterDoc(
-            self.line, _after_separator(text).strip()[:MAX_DOC], self.minimum, self.maximum, self.default
+            self.line, _HELP_START.sub("", text, count=1).strip()[:MAX_DOC], self.minimum, self.maximum, self.default
         )
 
     def range(self, match: re.Match[str]) -> None:
@@ -234,12 +235,6 @@ class _Reader:
                 f"the default {shown} of `{self.name}` is outside its range {low}..{high}",
                 "write a default inside the range",
             )
-
-
-def _after_separator(text: str) -> str:
-    """The text without the marks before it; a hyphen that touches a digit is the number's sign."""
-    rest = text.lstrip(_HELP_START)
-    return f"-{rest}" if rest[:1].isdigit() and text[: -len(rest)].endswith("-") else rest
 
 
 def _unquoted(text: str) -> str | None:

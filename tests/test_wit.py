@@ -1,0 +1,59 @@
+"""WIT types: text round trips, names."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from wit_kit import RECORDS, types
+
+from akatsuki_wasm import wit
+
+
+@given(types())
+def test_text_is_read_back(type_: wit.Type) -> None:
+    assert wit.parse(str(type_), RECORDS) == type_
+    assert wit.parse(str(wit.Result(type_)), RECORDS) == wit.Result(type_)
+
+
+@pytest.mark.parametrize(
+    ("name", "kebab"),
+    [
+        ("black_scholes", "black-scholes"),
+        ("Point2D", "point2-d"),
+        ("HTMLPage", "html-page"),
+        ("rotate_90", "rotate90"),
+        ("a__b_", "a-b"),
+        ("x", "x"),
+    ],
+)
+def test_kebab_case(name: str, kebab: str) -> None:
+    assert wit.kebab(name) == kebab
+
+
+@given(st.from_regex(r"[a-z][a-zA-Z0-9_]{0,20}", fullmatch=True))
+def test_every_word_of_a_kebab_name_begins_with_a_letter(name: str) -> None:
+    assert all(word[0].isalpha() and word.isalnum() for word in wit.kebab(name).split("-"))
+    assert wit.kebab(wit.kebab(name)) == wit.kebab(name)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "list",
+        "list<",
+        "list<u8",
+        "u8>",
+        "option<>",
+        "what",
+        "tuple<u8,>",
+        "list<u8,u8>",
+        "u8 u8",
+        "!",
+        "list<" * 40,
+    ],
+)
+def test_what_is_no_type(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a type"):
+        wit.parse(text)
