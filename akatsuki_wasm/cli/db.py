@@ -64,12 +64,17 @@ def push(as_json: bool) -> None:
 
     The embedded SQLite registry does this by itself when it is opened; a shared database waits for this command.
     """
+    from akatsuki_wasm.registry import schema
     from akatsuki_wasm.registry.database import Database, parse_url
 
     settings = current().settings()
     database = Database(parse_url(settings.resolved_database_url))
     try:
-        applied = database.migrate()
+        if database.is_sqlite:
+            applied = schema.pending(database.revision(), database.place)
+            database.prepare()  # the folder and the journal mode too
+        else:
+            applied = database.migrate()
     finally:
         database.close()
     if as_json:

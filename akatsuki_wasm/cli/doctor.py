@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -130,9 +131,13 @@ def _plugins(session: Session, settings: Settings) -> tuple[State, str, str]:
 
 
 def _can_write(folder: Path) -> bool:
-    """Whether a folder, or the nearest parent that exists, can be written."""
+    """Whether a folder, or the nearest parent that exists, can really be written: permissions do not say it all."""
     nearest = next((each for each in (folder, *folder.parents) if each.exists()), Path("/"))
-    return nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
+    try:
+        with tempfile.TemporaryDirectory(prefix=".akatsuki-", dir=nearest):
+            return True
+    except OSError:
+        return False
 
 
 CHECKS: dict[str, Callable[[Session, Settings], tuple[State, str, str]]] = {
