@@ -9,7 +9,7 @@ from akatsuki_wasm.hookspecs import hookimpl, hookspec
 
 if TYPE_CHECKING:
     from akatsuki_wasm.module import Module
-    from akatsuki_wasm.workspace import Workspace, open
+    from akatsuki_wasm.workspace import Workspace, open  # noqa: A004 - reads as akatsuki_wasm.open()
 
 __version__ = "0.1.0"
 __all__ = ["Module", "Workspace", "__version__", "hookimpl", "hookspec", "open"]

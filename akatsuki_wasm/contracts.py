@@ -110,7 +110,8 @@ class Manifest:
         description: One line.
         kind: Where the facts come from.
         abi: `ABI_VERSION` of the host that built it, 0 for a plain module.
-        build: Reproducible facts of the build (source sha256, prelude hash, rustc version, flags); no clock, path or name.
+        build: Reproducible facts of the build (source sha256, prelude hash, rustc version, flags); no clock, path or
+            name.
     """
 
     functions: tuple[Function, ...]
@@ -446,8 +447,8 @@ class ExecutableModule:
 class Call:
     """One call of one function with contract values.
 
-    Contract values, by WIT type: bool; int; float; str for ``char`` (one character) and ``string``; for a list of numbers
-    any 1-D numpy array, buffer or sequence (a result is a numpy array); a list or tuple for other lists; a tuple; for
+    Contract values, by WIT type: bool; int; float; str for ``char`` (one character) and ``string``; for a list of
+    numbers any 1-D numpy array, buffer or sequence (a result is a numpy array); a list or tuple for other lists; a tuple; for
     a record a mapping, its `wit.record_class` or any object with those attributes (a result is the record class);
     None or the value for an ``option``.
 
