@@ -448,9 +448,9 @@ class Call:
     """One call of one function with contract values.
 
     Contract values, by WIT type: bool; int; float; str for ``char`` (one character) and ``string``; for a list of
-    numbers any 1-D numpy array, buffer or sequence (a result is a numpy array); a list or tuple for other lists; a tuple; for
-    a record a mapping, its `wit.record_class` or any object with those attributes (a result is the record class);
-    None or the value for an ``option``.
+    numbers any 1-D numpy array, buffer or sequence (a result is a numpy array); a list or tuple for other lists; a
+    tuple; for a record a mapping, its `wit.record_class` or any object with those attributes (a result is the record
+    class); None or the value for an ``option``.
 
     Attributes:
         function: snake_case or kebab-case.
