@@ -20,12 +20,10 @@ impl Image {
         if factor == 1 {
             return self.blurred(&gaussian_kernel(sigma));
         }
-        let side = |n: u32| n.div_ceil(factor);
-        let (width, height) = (side(self.width), side(self.height));
         // A mean over n pixels has variance (n^2 - 1) / 12, a tent of half width n about n^2 / 6.
         let n = factor as f32;
         let left = sigma * sigma - (n * n - 1.0) / 12.0 - n * n / 6.0;
-        let small = Plane::shrunk(self, factor, width, height).blurred(&gaussian_kernel(left.sqrt() / n));
+        let small = Plane::shrunk(self, factor as usize).blurred(&gaussian_kernel(left.sqrt() / n));
         small.enlarged(self, factor)
     }
 
@@ -97,17 +95,19 @@ struct Plane {
 }
 
 impl Plane {
-    /// The means of squares of `factor` pixels; squares over the edge repeat the border pixel.
-    fn shrunk(image: &Image, factor: u32, width: u32, height: u32) -> Plane {
-        let (width, height, n) = (width as usize, height as usize, factor as usize);
+    /// The means of squares of `n` pixels, with one more square of border pixels on every side: what lies outside is
+    /// that pixel alone, not the mean of the last square.
+    fn shrunk(image: &Image, n: usize) -> Plane {
+        let (width, height) =
+            (image.width.div_ceil(n as u32) as usize + 2, image.height.div_ceil(n as u32) as usize + 2);
         let premultiplied = !image.is_opaque();
         let mut values = vec![0.0f32; width * height * 4];
-        let mut padded = vec![0.0f32; (image.width as usize + 2 * n) * 4];
+        let mut padded = vec![0.0f32; (image.width as usize + 4 * n) * 4];
         let scale = 1.0 / (n * n) as f32;
         for (y, row) in values.chunks_exact_mut(width * 4).enumerate() {
             for dy in 0..n {
-                let from = (y * n + dy).min(image.height as usize - 1);
-                load_row(image.row(from as u32), &mut padded, n, premultiplied);
+                let from = (y * n + dy).saturating_sub(n).min(image.height as usize - 1);
+                load_row(image.row(from as u32), &mut padded, 2 * n, premultiplied);
                 for (x, p) in row.chunks_exact_mut(4).enumerate() {
                     for q in padded[(x + 1) * n * 4..][..n * 4].chunks_exact(4) {
                         for (sum, v) in p.iter_mut().zip(q) {
@@ -145,9 +145,9 @@ impl Plane {
         let mut out = Image::new(like.width, like.height);
         let mut between = vec![0.0f32; len];
         let mut row = vec![0.0f32; like.width as usize * 4];
-        // Where the centre of pixel i lies among `n` squares: the square before it, the one after it, the share.
+        // Where the centre of pixel i lies among `n` squares (one is outside): the one before, the one after, the share.
         let place = |i: usize, n: usize| {
-            let at = ((i as f32 + 0.5) / factor as f32 - 0.5).clamp(0.0, (n - 1) as f32);
+            let at = ((i as f32 + 0.5) / factor as f32 + 0.5).clamp(0.0, (n - 1) as f32);
             (at as usize, (at as usize + 1).min(n - 1), at - at.floor())
         };
         let columns: Vec<_> = (0..like.width as usize).map(|x| place(x, self.width)).collect();

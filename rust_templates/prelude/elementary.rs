@@ -5,7 +5,7 @@
 //! functions stand in docs/reference/prelude.md and are held by tests/prelude.
 
 use super::real::Real;
-use std::f64::consts::{FRAC_1_PI, FRAC_PI_2, FRAC_PI_4, LOG10_E, LOG2_E, PI, SQRT_2};
+use std::f64::consts::{FRAC_1_PI, FRAC_2_SQRT_PI, FRAC_PI_2, FRAC_PI_4, LOG2_E, LOG10_E, PI, SQRT_2};
 
 /// 1.5 * 2^52: added to a small number, the sum's low bits are the nearest whole number, in two's complement.
 const ROUNDER: f64 = 6_755_399_441_055_744.0;
@@ -106,7 +106,7 @@ const ASIN: [f64; 13] = [
 
 /// erf(x) / x in z = x^2, for |x| <= 1/2.
 const ERF: [f64; 9] = [
-    1.128_379_167_095_512_6,
+    FRAC_2_SQRT_PI,
     -0.376_126_389_031_834_7,
     0.112_837_916_709_252_71,
     -0.026_866_170_632_859,

@@ -25,7 +25,9 @@ pub fn check_size(width: u32, height: u32) -> Result<(), String> {
         return Err(format!("an image of {width}x{height} pixels is empty: both sides must be at least 1"));
     }
     if u64::from(width) * u64::from(height) > MAX_PIXELS {
-        return Err(format!("an image of {width}x{height} pixels is too large: at most {MAX_PIXELS} pixels are allowed"));
+        return Err(format!(
+            "an image of {width}x{height} pixels is too large: at most {MAX_PIXELS} pixels are allowed"
+        ));
     }
     Ok(())
 }
@@ -98,13 +100,21 @@ impl Image {
 
     #[inline]
     fn offset(&self, x: u32, y: u32) -> usize {
-        assert!(x < self.width && y < self.height, "pixel ({x}, {y}) is outside an image of {}x{}", self.width, self.height);
+        assert!(
+            x < self.width && y < self.height,
+            "pixel ({x}, {y}) is outside an image of {}x{}",
+            self.width,
+            self.height
+        );
         (y as usize * self.width as usize + x as usize) * 4
     }
 }
 
 fn byte_count(width: u32, height: u32) -> usize {
     let count = u64::from(width) * u64::from(height);
-    assert!(count <= MAX_PIXELS, "an image of {width}x{height} pixels is too large: at most {MAX_PIXELS} pixels are allowed");
+    assert!(
+        count <= MAX_PIXELS,
+        "an image of {width}x{height} pixels is too large: at most {MAX_PIXELS} pixels are allowed"
+    );
     count as usize * 4
 }

@@ -1,9 +1,10 @@
 //! `Lanes`: several `f64` at once, for the batch loop of the glue.
 
+// A SIMD intrinsic needs a closure around it: it is no `Fn` outside functions that enable its target feature.
+#![allow(clippy::redundant_closure)]
+
 use super::real::Bits;
-use std::ops::{
-    Add, AddAssign, BitAnd, BitOr, Div, DivAssign, Mul, MulAssign, Neg, Not, Sub, SubAssign,
-};
+use std::ops::{Add, AddAssign, BitAnd, BitOr, Div, DivAssign, Mul, MulAssign, Neg, Not, Sub, SubAssign};
 
 /// How many `f64` a `Lanes` holds.
 pub const LANES: usize = 2 * PAIRS;
@@ -335,8 +336,8 @@ impl Bits for Lanes {
     #[inline(always)]
     fn pick(mask: LaneMask, yes: Lanes, no: Lanes) -> Lanes {
         let mut out = no.0;
-        for i in 0..PAIRS {
-            out[i] = pair::pick(mask.0[i], yes.0[i], no.0[i]);
+        for (i, slot) in out.iter_mut().enumerate() {
+            *slot = pair::pick(mask.0[i], yes.0[i], *slot);
         }
         Lanes(out)
     }

@@ -21,8 +21,8 @@ mod stats;
 mod text;
 
 pub use color::*;
-pub use image::{check_size, Image, MAX_PIXELS};
-pub use lanes::{LaneMask, Lanes, LANES};
+pub use image::{Image, MAX_PIXELS, check_size};
+pub use lanes::{LANES, LaneMask, Lanes};
 pub use map::table_of;
 pub use noise::*;
 pub use real::Real;

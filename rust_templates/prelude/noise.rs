@@ -25,7 +25,7 @@ pub fn grain(x: u32, y: u32, seed: u32) -> f32 {
     let pairs = (h & 0x00ff_00ff) + (h >> 8 & 0x00ff_00ff);
     let sum = (pairs & 0xffff) + (pairs >> 16);
     // Four uniform bytes: mean 510, variance 4 * (256^2 - 1) / 12 = 147.8^2.
-    (sum as i32 as f32 - 510.0) * (1.0 / 147.800_99)
+    (sum as i32 as f32 - 510.0) * (1.0 / 147.801)
 }
 
 /// Smooth noise 0..=1 that changes over one unit of `x` and `y`: divide pixel coordinates by the wanted grain size.

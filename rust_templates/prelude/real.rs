@@ -344,7 +344,8 @@ pub trait Real:
     }
 }
 
-impl<T> Real for T where
+impl<T> Real for T
+where
     T: Bits
         + From<f64>
         + Neg<Output = T>
@@ -364,7 +365,7 @@ impl<T> Real for T where
         + SubAssign<f64>
         + MulAssign<f64>
         + DivAssign<f64>,
-    f64: Add<T, Output = T> + Sub<T, Output = T> + Mul<T, Output = T> + Div<T, Output = T>
+    f64: Add<T, Output = T> + Sub<T, Output = T> + Mul<T, Output = T> + Div<T, Output = T>,
 {
 }
 

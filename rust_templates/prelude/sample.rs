@@ -3,7 +3,7 @@
 //! What makes one pixel from several weighs colours by alpha. New sizes follow the rule of `Image`.
 
 use super::blur::{load_row, store_row};
-use super::image::{check_size, Image};
+use super::image::{Image, check_size};
 use super::map::to_level;
 
 impl Image {

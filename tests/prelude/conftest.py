@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+import platformdirs
 import pytest
 import wasmtime
-from numpy.typing import NDArray
 
 from akatsuki_wasm.errors import ToolchainError
 from akatsuki_wasm.rust.build import build_crate
 from akatsuki_wasm.rust.toolchain import Toolchain, find_toolchain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
 
 HERE = Path(__file__).parent
 PRELUDE = HERE.parent.parent / "rust_templates" / "prelude"
@@ -57,6 +62,10 @@ class Guest:
         assert isinstance(self.memory, wasmtime.Memory)
         return bytes(self.memory.read(self.store, address, address + count))
 
+    def memory_bytes(self) -> int:
+        assert isinstance(self.memory, wasmtime.Memory)
+        return int(self.memory.data_len(self.store))
+
     def column(self, name: str, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
         """Runs a function of guest.rs over columns of n numbers."""
         count = 8 * len(x)
@@ -70,7 +79,7 @@ class Guest:
         """Runs a picture method of guest.rs on an array (H, W, 4)."""
         height, width = pixels.shape[:2]
         self.write(self.call("picture_new", width, height), pixels.tobytes())
-        self.call(method, a, b)
+        self.call(method, float(a), float(b))
         width, height = self.call("picture_width"), self.call("picture_height")
         data = self.read(self.call("picture_pixels"), width * height * 4)
         return np.frombuffer(data, dtype=np.uint8).reshape(height, width, 4)
@@ -78,8 +87,6 @@ class Guest:
 
 @pytest.fixture(scope="session")
 def toolchain() -> Toolchain:
-    import platformdirs
-
     cache = os.environ.get("AKATSUKI_TEST_TOOLCHAIN_CACHE") or platformdirs.user_cache_path("akatsuki_wasm")
     try:
         return find_toolchain(Path(cache))

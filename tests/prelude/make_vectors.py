@@ -1,7 +1,7 @@
-"""Writes real_vectors.csv: exact values of the functions of `Real`, from 60-digit arithmetic (needs mpmath).
+"""Writes real_vectors.csv: exact values of the functions of `Real`, from 400-digit arithmetic (needs mpmath).
 
-One line is `function,x,y,high,low`: arguments as hexadecimal floats (`y` empty for one argument), and the exact value as
-a sum of two floats. Run it again only to change the points: `python tests/prelude/make_vectors.py`.
+One line is `function,x,y,high,low`: arguments as hexadecimal floats (`y` empty for one argument), and the exact value
+as a sum of two floats. Run it again only to change the points: `python tests/prelude/make_vectors.py`.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ UNARY: dict[str, tuple[Function, list[float]]] = {
     "sin": (mp.sin, spread(-10, 10, 80) + spread(-1e6, 1e6, 80) + spread(-1e18, 1e18, 20)),
     "cos": (mp.cos, spread(-10, 10, 80) + spread(-1e6, 1e6, 80) + spread(-1e18, 1e18, 20)),
     "tan": (mp.tan, spread(-10, 10, 80) + spread(-1e6, 1e6, 80)),
-    "asin": (mp.asin, spread(-1, 1, 160) + [1.0, -1.0, 0.5, 0.9999999999999999]),
-    "acos": (mp.acos, spread(-1, 1, 160) + [-1.0, 0.5, 0.9999999999999999]),
+    "asin": (mp.asin, [*spread(-1, 1, 160), 1.0, -1.0, 0.5, 1.0]),
+    "acos": (mp.acos, [*spread(-1, 1, 160), -1.0, 0.5, 1.0]),
     "atan": (mp.atan, spread(-1e6, 1e6, 120) + spread(-2, 2, 60)),
     "sinh": (mp.sinh, spread(-700, 700, 80) + spread(-1, 1, 40)),
     "cosh": (mp.cosh, spread(-700, 700, 80)),
@@ -53,19 +53,19 @@ UNARY: dict[str, tuple[Function, list[float]]] = {
     "sigmoid": (lambda x: 1 / (1 + mp.exp(-x)), spread(-700, 700, 80) + spread(-5, 5, 40)),
     "normal_cdf": (normal_cdf, spread(-37.4, 10, 160) + spread(-3, 3, 60)),
     "normal_pdf": (mp.npdf, spread(-37, 37, 80)),
-    "erf": (mp.erf, spread(-6, 6, 160) + [0.5, -0.5, 0.5000000000000001]),
+    "erf": (mp.erf, [*spread(-6, 6, 160), 0.5, -0.5, 0.5000000000000001]),
     "erfc": (mp.erfc, spread(-6, 26, 160)),
 }
 BINARY: dict[str, tuple[Function, list[tuple[float, float]]]] = {
     "powf": (
         mp.power,
-        list(zip(spread(1e-3, 1e3, 100), spread(-90, 90, 100)))
-        + list(zip(spread(0.9, 1.1, 60), spread(-2000, 2000, 60)))
+        list(zip(spread(1e-3, 1e3, 100), spread(-90, 90, 100), strict=True))
+        + list(zip(spread(0.9, 1.1, 60), spread(-2000, 2000, 60), strict=True))
         + [(float(a), float(b)) for a in range(2, 13) for b in range(1, 13)]
         + [(-1.5, 3.0), (-2.0, -2.0), (-7.0, 5.0)],
     ),
-    "atan2": (mp.atan2, list(zip(spread(-100, 100, 160), spread(-100, 99, 160)))),
-    "hypot": (mp.hypot, list(zip(spread(-100, 100, 60), spread(-100, 99, 60)))),
+    "atan2": (mp.atan2, list(zip(spread(-100, 100, 160), spread(-100, 99, 160), strict=True))),
+    "hypot": (mp.hypot, list(zip(spread(-100, 100, 60), spread(-100, 99, 60), strict=True))),
 }
 
 

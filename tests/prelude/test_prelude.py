@@ -21,7 +21,14 @@ PRELUDE = ROOT / "rust_templates" / "prelude"
 
 def test_native_tests_pass(toolchain: Toolchain, tmp_path: Path) -> None:
     environment = {**os.environ, "RUSTC": str(toolchain.rustc), "CARGO_TARGET_DIR": str(tmp_path / "target")}
-    command = [str(toolchain.cargo), "test", "--offline", "--quiet", "--manifest-path", HERE / "native" / "Cargo.toml"]
+    command = [
+        str(toolchain.cargo),
+        "test",
+        "--offline",
+        "--quiet",
+        "--manifest-path",
+        str(HERE / "native" / "Cargo.toml"),
+    ]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -29,7 +36,7 @@ def test_native_tests_pass(toolchain: Toolchain, tmp_path: Path) -> None:
 def test_formatted() -> None:
     if shutil.which("rustfmt") is None:
         pytest.skip("no rustfmt")
-    command = ["rustfmt", "--check", "--edition", "2021", PRELUDE / "mod.rs"]
+    command = ["rustfmt", "--check", "--edition", "2021", str(PRELUDE / "mod.rs"), str(HERE / "native/src/lib.rs")]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 

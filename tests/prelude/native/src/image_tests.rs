@@ -17,12 +17,25 @@ fn every_method_accepts_an_empty_picture() {
         let turned = (size.1, size.0);
         let own = || empty.clone();
         for same in [
-            own().map_rgb(|_, _, c| c), own().map_rgba(|_, _, c| c), own().map_luma(|_, _, l| l),
-            own().map_rgb_uv(|_, _, c| c), own().map_lut(&table_of(|v| v)), own().blend(&empty, 1.0, screen),
-            empty.map_3x3(|n| n[0]), empty.convolve3([1.0; 9], 0.0), empty.convolve(&[1.0; 25], 0.0),
-            empty.gaussian_blur(2.0), empty.gaussian_blur(50.0), empty.box_blur(3), empty.sobel(),
-            empty.unsharp(1.0, 1.0), empty.rotate180(), own().flip_horizontal(), own().flip_vertical(),
-            empty.pixelate(4), empty.rotate(10.0, [0; 4]).unwrap(),
+            own().map_rgb(|_, _, c| c),
+            own().map_rgba(|_, _, c| c),
+            own().map_luma(|_, _, l| l),
+            own().map_rgb_uv(|_, _, c| c),
+            own().map_lut(&table_of(|v| v)),
+            own().blend(&empty, 1.0, screen),
+            empty.map_3x3(|n| n[0]),
+            empty.convolve3([1.0; 9], 0.0),
+            empty.convolve(&[1.0; 25], 0.0),
+            empty.gaussian_blur(2.0),
+            empty.gaussian_blur(50.0),
+            empty.box_blur(3),
+            empty.sobel(),
+            empty.unsharp(1.0, 1.0),
+            empty.rotate180(),
+            own().flip_horizontal(),
+            own().flip_vertical(),
+            empty.pixelate(4),
+            empty.rotate(10.0, [0; 4]).unwrap(),
         ] {
             assert_eq!(same.dimensions(), size);
         }
@@ -117,9 +130,17 @@ fn flat_pictures_stay_flat() {
     for color in [[10, 200, 77, 255], [10, 200, 77, 128], [255, 255, 255, 255], [0, 0, 0, 1]] {
         let flat = Image::filled(41, 23, color);
         for out in [
-            flat.gaussian_blur(0.8), flat.gaussian_blur(3.0), flat.gaussian_blur(30.0), flat.box_blur(1),
-            flat.box_blur(100), flat.unsharp(2.0, 1.0), flat.resize(13, 50).unwrap(), flat.resize(90, 7).unwrap(),
-            flat.pixelate(6), flat.convolve(&[1.0 / 25.0; 25], 0.0), flat.resize_nearest(3, 3).unwrap(),
+            flat.gaussian_blur(0.8),
+            flat.gaussian_blur(3.0),
+            flat.gaussian_blur(30.0),
+            flat.box_blur(1),
+            flat.box_blur(100),
+            flat.unsharp(2.0, 1.0),
+            flat.resize(13, 50).unwrap(),
+            flat.resize(90, 7).unwrap(),
+            flat.pixelate(6),
+            flat.convolve(&[1.0 / 25.0; 25], 0.0),
+            flat.resize_nearest(3, 3).unwrap(),
         ] {
             let worst = out.pixels.chunks_exact(4).flat_map(|p| (0..4).map(|i| p[i].abs_diff(color[i]))).max();
             assert!(worst <= Some(0), "{color:?} changed by {worst:?}");
@@ -130,7 +151,13 @@ fn flat_pictures_stay_flat() {
 #[test]
 fn transparent_pixels_lend_no_colour() {
     let image = Image::from_fn(40, 40, |x, _| if x < 20 { [200, 100, 50, 255] } else { [0, 255, 0, 0] });
-    for out in [image.gaussian_blur(2.0), image.gaussian_blur(9.0), image.box_blur(3), image.resize(10, 10).unwrap(), image.pixelate(7)] {
+    for out in [
+        image.gaussian_blur(2.0),
+        image.gaussian_blur(9.0),
+        image.box_blur(3),
+        image.resize(10, 10).unwrap(),
+        image.pixelate(7),
+    ] {
         for p in out.pixels.chunks_exact(4).filter(|p| p[3] > 8) {
             let near = |a: u8, b: u8| a.abs_diff(b) <= 1;
             assert!(near(p[0], 200) && near(p[1], 100) && near(p[2], 50), "{p:?}");

@@ -3,8 +3,30 @@
 use crate::prelude::*;
 
 const SPECIAL: [f64; 24] = [
-    0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0, 3.0, -3.0, 1e-320, -1e-320, 2.3e-308, 1e-10, 0.49999999999999994, 2.5, -2.5,
-    711.0, -711.0, 1e19, -1e300, f64::MAX, f64::INFINITY, f64::NEG_INFINITY, f64::NAN,
+    0.0,
+    -0.0,
+    1.0,
+    -1.0,
+    0.5,
+    -0.5,
+    2.0,
+    3.0,
+    -3.0,
+    1e-320,
+    -1e-320,
+    2.3e-308,
+    1e-10,
+    0.49999999999999994,
+    2.5,
+    -2.5,
+    711.0,
+    -711.0,
+    1e19,
+    -1e300,
+    f64::MAX,
+    f64::INFINITY,
+    f64::NEG_INFINITY,
+    f64::NAN,
 ];
 
 type Unary = (fn(f64) -> f64, fn(Lanes) -> Lanes, fn(f64) -> f64);
@@ -17,19 +39,43 @@ macro_rules! all {
     };
 }
 
-fn entry(name: &'static str, f: fn(f64) -> f64, lanes: fn(Lanes) -> Lanes, std: fn(f64) -> f64) -> (&'static str, Unary) {
+fn entry(
+    name: &'static str,
+    f: fn(f64) -> f64,
+    lanes: fn(Lanes) -> Lanes,
+    std: fn(f64) -> f64,
+) -> (&'static str, Unary) {
     (name, (f, lanes, std))
 }
 
 fn unary() -> Vec<(&'static str, Unary)> {
     let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
     vec![
-        all!(exp, f64::exp), all!(exp_m1, f64::exp_m1), all!(ln, f64::ln), all!(ln_1p, f64::ln_1p),
-        all!(log10, f64::log10), all!(log2, f64::log2), all!(sin, f64::sin), all!(cos, f64::cos), all!(tan, f64::tan),
-        all!(asin, f64::asin), all!(acos, f64::acos), all!(atan, f64::atan), all!(sinh, f64::sinh),
-        all!(cosh, f64::cosh), all!(tanh, f64::tanh), all!(sqrt, f64::sqrt), all!(abs, f64::abs),
-        all!(floor, f64::floor), all!(ceil, f64::ceil), all!(trunc, f64::trunc), all!(round, f64::round),
-        all!(fract, f64::fract), all!(signum, f64::signum), all!(recip, f64::recip), all!(sigmoid, sigmoid),
+        all!(exp, f64::exp),
+        all!(exp_m1, f64::exp_m1),
+        all!(ln, f64::ln),
+        all!(ln_1p, f64::ln_1p),
+        all!(log10, f64::log10),
+        all!(log2, f64::log2),
+        all!(sin, f64::sin),
+        all!(cos, f64::cos),
+        all!(tan, f64::tan),
+        all!(asin, f64::asin),
+        all!(acos, f64::acos),
+        all!(atan, f64::atan),
+        all!(sinh, f64::sinh),
+        all!(cosh, f64::cosh),
+        all!(tanh, f64::tanh),
+        all!(sqrt, f64::sqrt),
+        all!(abs, f64::abs),
+        all!(floor, f64::floor),
+        all!(ceil, f64::ceil),
+        all!(trunc, f64::trunc),
+        all!(round, f64::round),
+        all!(fract, f64::fract),
+        all!(signum, f64::signum),
+        all!(recip, f64::recip),
+        all!(sigmoid, sigmoid),
     ]
 }
 
