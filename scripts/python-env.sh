@@ -21,7 +21,7 @@ find_python() {
 
 make_venv() {
     if ! base=$(find_python); then
-        found=$("${PYTHON:-python3}" --version 2>/dev/null) || found="no python3"
+        found=$("${PYTHON:-python3}" --version 2>/dev/null) || found="no ${PYTHON:-python3}"
         die "Python 3.11 or newer is needed, and here is $found" "Install one (on Debian 12, Ubuntu 24.04 and newer: sudo apt-get install python3), or name it: make PYTHON=/path/to/python3"
     fi
     say "Making $VENV with $("$base" --version)"
