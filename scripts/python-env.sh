@@ -50,7 +50,7 @@ install() {
     if [ -x $VENV/bin/uv ]; then
         pip_settings_for_uv
         log=$(mktemp)
-        if $VENV/bin/uv pip install -q --python "$PY" -e "$1" >"$log" 2>&1; then rm -f "$log"; return; fi
+        if $VENV/bin/uv pip install -q --compile-bytecode --python "$PY" -e "$1" >"$log" 2>&1; then rm -f "$log"; return; fi
         tail -n 5 "$log" >&2
         rm -f "$log"
         say "uv could not install: pip tries"
