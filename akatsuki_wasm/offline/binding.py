@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
     from akatsuki_wasm.offline.scanning import Token
 
+REACH = 40
+"""Tokens between a word and the operation that it can speak of: the work stays linear in the prompt's length."""
+
 _LINKS = ("of", "to", "at", "by", "is", "with", "the", "a", "as")
 
 
@@ -51,7 +54,7 @@ def _spoken_of(index: int, tokens: list[Token], by_token: dict[int, Mention]) ->
         return by_token[index - 1]
     forward = _until_break(range(index + 1, len(tokens)), tokens)
     backward = _until_break(range(index - 1, -1, -1), tokens)
-    for places in (forward, backward, range(index + 1, len(tokens))):
+    for places in (forward, backward, range(index + 1, min(len(tokens), index + REACH))):
         for place in places:
             if place in by_token:
                 return by_token[place]
@@ -60,16 +63,11 @@ def _spoken_of(index: int, tokens: list[Token], by_token: dict[int, Mention]) ->
 
 def _until_break(places: range, tokens: list[Token]) -> list[int]:
     clause = []
-    for place in places:
-        if _ends_clause(tokens[place]):
+    for place in places[:REACH]:
+        if tokens[place].ends_clause:
             break
         clause.append(place)
     return clause
-
-
-def _ends_clause(token: Token) -> bool:
-    # A colon or bracket joins a number to its word: "vignette: 0.4", "blur (radius 3)".
-    return (token.is_break and token.text not in ":()[]=") or bool(token.means("then") or token.means("after"))
 
 
 def bind_numbers(tokens: list[Token], mentions: list[Mention]) -> tuple[set[int], list[str]]:
@@ -88,6 +86,9 @@ def bind_numbers(tokens: list[Token], mentions: list[Mention]) -> tuple[set[int]
             if _set(mention, token, word, remarks):
                 used.add(index)
                 mention.stressed = True
+                for twin in mentions:
+                    if twin is not mention and twin.first == mention.first:
+                        _set(twin, token, word, [])
                 if name_at is not None:
                     used.add(name_at)
                 break
@@ -108,13 +109,16 @@ def _knob_word(index: int, tokens: list[Token]) -> tuple[int | None, tuple[str, 
 
 
 def _nearest(index: int, tokens: list[Token], mentions: list[Mention]) -> Iterable[Mention]:
-    """Mentions of the number's clause, nearest first and the one before on a tie, then all others."""
+    """Mentions of the number's clause, nearest first and the one before on a tie, then others around."""
+    around = [each for each in mentions if not each.negated and abs(each.first - index) <= REACH]
+    if not around:
+        return []
     clause = {*_until_break(range(index + 1, len(tokens)), tokens), *_until_break(range(index - 1, -1, -1), tokens)}
 
     def distance(mention: Mention) -> tuple[bool, int, bool]:
         return (mention.first not in clause, abs(mention.first - index), mention.first > index)
 
-    return sorted((mention for mention in mentions if not mention.negated), key=distance)
+    return sorted(around, key=distance)
 
 
 def _set(mention: Mention, token: Token, word: tuple[str, ...] | None, remarks: list[str]) -> bool:

@@ -8,7 +8,6 @@ from akatsuki_wasm.offline.operations import STAGES, Operation, load_catalogue
 
 def choose(mentions: list[Mention]) -> tuple[tuple[Choice, ...], list[str]]:
     """The operations to apply, in order, and remarks."""
-    remarks: list[str] = []
     merged: dict[tuple[str, float], Mention] = {}
     left_out = [mention for mention in mentions if mention.negated]
     for mention in mentions:
@@ -39,26 +38,26 @@ def choose(mentions: list[Mention]) -> tuple[tuple[Choice, ...], list[str]]:
                 values[mention.operation.includes[part.operation.id]] = _share(mention.operation, part)
         choices.append(Choice(mention.operation, values, mention.phrase.label or mention.operation.id, mention.group))
     inside = {part.operation.id for part, _ in parts}
-    for mention in left_out:
-        if mention.operation.id not in inside:
-            remarks.append(f"{mention.operation.id} is left out")
+    remarks = [f"{each.operation.id} is left out" for each in left_out if each.operation.id not in inside]
     order = {stage: place for place, stage in enumerate(STAGES)}
     catalogue = list(load_catalogue().operations)
 
     def place(choice: Choice) -> tuple[float, int, int]:
-        return (choice.group, order.get(choice.operation.stage, 0), catalogue.index(choice.operation.id))
+        # Functions of numbers and text stand in the order of the prompt: sorting is stable.
+        rank = catalogue.index(choice.operation.id) if choice.operation.kind == "image" else 0
+        return (choice.group, order.get(choice.operation.stage, 0), rank)
 
     return tuple(sorted(choices, key=place)), remarks
 
 
 def _parts(kept: list[Mention], left_out: list[Mention]) -> list[tuple[Mention, Mention]]:
     """Mentions of what another operation has inside: "vintage with grain" is one vintage with more grain."""
-    pairs = []
-    for whole in kept:
-        for mention in (*kept, *left_out):
-            if mention.operation.id in whole.operation.includes and (mention.negated or mention.group == whole.group):
-                pairs.append((mention, whole))
-    return pairs
+    return [
+        (part, whole)
+        for whole in kept
+        for part in (*kept, *left_out)
+        if part.operation.id in whole.operation.includes and (part.negated or part.group == whole.group)
+    ]
 
 
 def _share(whole: Operation, part: Mention) -> float:

@@ -25,9 +25,13 @@ from akatsuki_wasm.offline.parser import NAME, fail_after, parse_prefix
 MAX_FORMULA = 2_000
 """Characters of one formula."""
 
-_BEFORE = r"(?<![A-Za-z0-9_.])"
-_CALL_HEAD = re.compile(rf"{_BEFORE}(?P<name>{NAME})\s*\((?P<parameters>[^()<>]*)\)\s*:?=(?!=)")
-_NAME_HEAD = re.compile(rf"{_BEFORE}(?P<name>{NAME})\s*:?=(?!=)")
+# A run of other letters is tried from its start only, and not given back: the search stays linear.
+_HEAD_NAME = (
+    r"(?P<name>(?<![A-Za-z0-9_.])(?:[A-Za-z_][A-Za-z0-9_]*+|[\u0370-\u03ff])"
+    r"|(?<![\u4e00-\u9fff々\u30a1-\u30fa\u30fc])[\u4e00-\u9fff々\u30a1-\u30fa\u30fc]++)"
+)
+_CALL_HEAD = re.compile(rf"{_HEAD_NAME}\s*\((?P<parameters>[^()<>]*)\)\s*:?=(?!=)")
+_NAME_HEAD = re.compile(rf"{_HEAD_NAME}\s*:?=(?!=)")
 _BINDING = re.compile(rf"\s*(?P<name>{NAME})\s*:?=(?!=)")
 _PARAMETER = re.compile(
     rf"\s*(?P<name>{NAME})\s*(?::\s*[A-Za-z0-9_]+)?\s*(?:=\s*(?P<default>-?[\d.]+(?:[eE][+-]?\d+)?))?\s*$"
@@ -35,12 +39,11 @@ _PARAMETER = re.compile(
 _END = re.compile(r"[;\n。]")
 _NEXT = re.compile(rf"(?:[,、]|\band\b|\bthen\b|と|および)\s*(?={NAME}\s*(?:\([^()<>]*\)\s*)?:?=(?!=))")
 _NOUN = re.compile(r"^(?:関数|数式|公式|式|函数)(?=.)")
-_PROSE = frozenset(
-    (
-        "please for to and that which on as using with in over from of called named function formula column columns "
-        "each every row rows into so then it is a an the my make create build return returns giving where thanks also"
-    ).split()
-)
+_PROSE = frozenset({
+    "please", "for", "to", "and", "that", "which", "on", "as", "using", "with", "in", "over", "from", "of", "called",
+    "named", "function", "formula", "column", "columns", "each", "every", "row", "rows", "into", "so", "then", "it",
+    "is", "a", "an", "the", "my", "make", "create", "build", "return", "returns", "giving", "where", "thanks", "also",
+})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,8 @@ def find_definitions(prompt: str) -> list[Found]:
     """
     found: list[Found] = []
     for segment in _END.split(fold(prompt)):
+        if "=" not in segment:
+            continue
         place = 0
         while place < len(segment):
             head, is_call = _head(segment, place)
@@ -111,7 +116,8 @@ def _definition(segment: str, head: re.Match[str], is_call: bool, before: list[F
             return None, head.end()
     definition = Definition(name, parameters, body, bindings, defaults)
     _check(definition, text, known)
-    shown = segment[head.start() + len(head["name"]) - len(name) : head.end()] + text[:taken]
+    start = head.start() + len(head["name"]) - len(name)
+    shown = f"{segment[start : head.end()]} {text[:taken]}"
     return Found(definition, shown.strip(), text[taken:].strip()), end
 
 
@@ -195,8 +201,7 @@ def _sorted(bindings: list[tuple[str, Expression]]) -> tuple[tuple[str, Expressi
                 f"the names after `where` need each other in a circle: {', '.join(waiting)}",
                 hint="Each name may use the parameters and names that do not use it.",
             )
-        for name in ready:
-            result.append((name, waiting.pop(name)))
+        result += [(name, waiting.pop(name)) for name in ready]
     return tuple(result)
 
 

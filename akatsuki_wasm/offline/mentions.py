@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from akatsuki_wasm.offline.operations import Kind, Operation, Phrase
     from akatsuki_wasm.offline.scanning import Token
 
+MAX_MENTIONS = 60
+"""Named operations that are looked at: more are no wish, and the work between them grows with the square."""
+
 _JOINS = ("と", "や", "も", "・", "および")
 
 
@@ -66,12 +69,15 @@ def find_mentions(tokens: list[Token], subjects: frozenset[Kind]) -> list[Mentio
             lowest -= 1.0
             group = lowest
         named = [meaning for meaning in token.meanings if meaning.role == "operation"]
-        if not named or _is_knob(token, index, tokens, mentions):
+        if len(mentions) >= MAX_MENTIONS:
+            break
+        if not named or _is_knob(token, index, tokens, mentions) or _is_absorbed(named, index, tokens, mentions):
             continue
-        if len(named) > 1:
+        if len({meaning.operation.kind for meaning in named if meaning.operation}) > 1:
             ambiguous.append((index, group, named))
         else:
-            mentions.append(_mention(named[0], index, group))
+            # Words such as "call and put" name several of a kind, and mean them all.
+            mentions += [_mention(meaning, index, group) for meaning in named]
     kinds = {mention.operation.kind for mention in mentions}
     for index, place, named in ambiguous:
         best = max(named, key=lambda each: _fit(each, subjects, kinds))
@@ -91,8 +97,15 @@ def _mention(meaning: Meaning, index: int, group: float) -> Mention:
     return Mention(meaning.operation, meaning.phrase, index, group)
 
 
+def _is_absorbed(named: list[Meaning], index: int, tokens: list[Token], mentions: list[Mention]) -> bool:
+    """Whether the words only say what the operation before them does, as in 色相を45度回転."""
+    if not mentions or any(token.is_break for token in tokens[mentions[-1].first : index]):
+        return False
+    return any(each.operation is not None and each.operation.id in mentions[-1].operation.absorbs for each in named)
+
+
 def _is_knob(token: Token, index: int, tokens: list[Token], mentions: list[Mention]) -> bool:
-    """Whether a word that is an operation elsewhere ("size", "threshold") names a parameter of one before, with a number."""
+    """Whether a word that is an operation elsewhere ("size") names a parameter of the one before, with a number."""
     knob = token.means("knob")
     if knob is None or not mentions:
         return False

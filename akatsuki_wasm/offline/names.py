@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_KEYWORDS = frozenset(
-    (
-        "as async await box break const continue crate do dyn else enum extern false final fn for gen if impl in let "
-        "loop macro match mod move mut override priv pub ref return self static struct super trait true try type "
-        "typeof unsafe unsized use virtual where while yield abstract become union"
-    ).split()
-)
+_KEYWORDS = frozenset({
+    "as", "async", "await", "box", "break", "const", "continue", "crate", "do", "dyn", "else", "enum", "extern",
+    "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop", "macro", "match", "mod", "move", "mut",
+    "override", "priv", "pub", "ref", "return", "self", "static", "struct", "super", "trait", "true", "try", "type",
+    "typeof", "unsafe", "unsized", "use", "virtual", "where", "while", "yield", "abstract", "become", "union",
+})  # fmt: skip
 _JAPANESE = {
     "価格": "price", "値段": "price", "単価": "unit_price", "定価": "list_price", "原価": "cost",
     "費用": "cost", "数量": "quantity", "個数": "quantity", "数": "count", "税": "tax", "税率": "tax_rate",

@@ -102,6 +102,7 @@ class Operation:
         fallible: Whether the expression is a ``Result``.
         includes: Other operations that are part of this one: id -> the knob that takes their amount.
         percent: The operation that is meant instead when a percentage or a factor is given (resize -> scale).
+        absorbs: Operations whose words, after this one in a clause, only say what this one does (色相を45度回転).
         examples: Calls that hold.
     """
 
@@ -122,6 +123,7 @@ class Operation:
     fallible: bool = False
     includes: Mapping[str, str] = field(default_factory=dict)
     percent: str = ""
+    absorbs: tuple[str, ...] = ()
     examples: tuple[Example, ...] = ()
 
     def knob(self, name: str) -> Knob:
@@ -188,6 +190,7 @@ def _operation(entry: dict[str, Any], document: dict[str, Any], family: str) -> 
         fallible=entry.get("fallible", False),
         includes=entry.get("includes", {}),
         percent=entry.get("percent", ""),
+        absorbs=tuple(entry.get("absorbs", ())),
         examples=tuple(_example(entry["id"], each) for each in entry.get("example", ())),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 from akatsuki_wasm.offline.lexicon import Lexicon, Meaning, Raw, Role, keys, split
@@ -16,7 +17,7 @@ _UNIT = re.compile(
     r"|(?P<degrees>°|deg(?:rees?)?(?![a-z])|度)|(?P<times>x(?![a-z0-9])|倍))"
 )
 _SIZE = re.compile(r"\s*[x*]\s*(\d{1,5})(?![\d.a-z])(?:\s*(?:px(?![a-z])|pixels?(?![a-z])|ピクセル))?")
-_UNKNOWN_RUN = re.compile(r"[\u4e00-\u9fff々〆]+|[\u30a1-\u30fa\u30fc]+|[^\W\d_a-z\u3041-\u3096]+")
+_UNKNOWN_RUN = re.compile(r"[\u4e00-\u9fff々〆]{1,40}|[\u30a1-\u30fa\u30fc]{1,40}|[^\W\d_a-z\u3041-\u3096]{1,40}")
 _MAX_CORRECTIONS = 8
 """Unknown words that are compared with known ones: comparing costs about a millisecond each."""
 
@@ -49,7 +50,15 @@ class Token:
 
     def means(self, role: Role) -> Meaning | None:
         """The first meaning of that role, or None."""
-        return next((meaning for meaning in self.meanings if meaning.role == role), None)
+        for meaning in self.meanings:
+            if meaning.role == role:
+                return meaning
+        return None
+
+    @cached_property
+    def ends_clause(self) -> bool:
+        """Whether words do not reach past it. A colon or bracket joins: "vignette: 0.4", "blur (radius 3)"."""
+        return (self.is_break and self.text not in ":()[]=") or bool(self.means("then") or self.means("after"))
 
     @property
     def is_unknown(self) -> bool:
@@ -138,7 +147,7 @@ def _with_corrections(tokens: list[Token], lexicon: Lexicon) -> list[Token]:
 
 def _corrected(token: Token, lexicon: Lexicon) -> Token:
     near = [word for word in lexicon.words if abs(len(word) - len(token.text)) <= 2 and word[0] == token.text[0]]
-    close = difflib.get_close_matches(token.text, near, n=4, cutoff=0.82)
+    close = difflib.get_close_matches(token.text, near, n=4, cutoff=0.8)
     if not close:
         return token
     known = lexicon.meanings[keys(close[0])]
