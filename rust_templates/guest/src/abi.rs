@@ -6,7 +6,7 @@
 // A module uses the types that its signatures name; the rest says nothing.
 #![allow(dead_code)]
 
-use std::alloc::{alloc, dealloc, handle_alloc_error, realloc, Layout};
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error, realloc};
 use std::mem::ManuallyDrop;
 
 use crate::prelude::Image;
@@ -67,11 +67,7 @@ pub const fn align_to(offset: usize, alignment: usize) -> usize {
 }
 
 pub const fn larger(a: usize, b: usize) -> usize {
-    if a > b {
-        a
-    } else {
-        b
-    }
+    if a > b { a } else { b }
 }
 
 unsafe fn allocate(size: usize, align: usize) -> *mut u8 {

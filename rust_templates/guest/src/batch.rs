@@ -96,19 +96,11 @@ impl Frame {
 }
 
 unsafe fn bytes<'a>(at: *const u8, length: usize) -> &'a [u8] {
-    if length == 0 {
-        &[]
-    } else {
-        slice::from_raw_parts(at, length)
-    }
+    if length == 0 { &[] } else { slice::from_raw_parts(at, length) }
 }
 
 unsafe fn slice_mut<'a, T>(at: *mut T, length: usize) -> &'a mut [T] {
-    if length == 0 {
-        &mut []
-    } else {
-        slice::from_raw_parts_mut(at, length)
-    }
+    if length == 0 { &mut [] } else { slice::from_raw_parts_mut(at, length) }
 }
 
 /// One parameter's values for all rows, or one value for all of them.
@@ -124,11 +116,7 @@ pub struct Column<T> {
 impl<T: Copy + Default> Column<T> {
     /// A broadcast value spread over a block; nothing for a column.
     pub unsafe fn spread(&self) -> Vec<T> {
-        if self.step == 0 {
-            vec![self.values.cast::<T>().read(); BLOCK]
-        } else {
-            Vec::new()
-        }
+        if self.step == 0 { vec![self.values.cast::<T>().read(); BLOCK] } else { Vec::new() }
     }
 
     /// The values of `length` rows from `start`; at most `BLOCK` rows.
