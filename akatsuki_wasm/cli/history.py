@@ -61,4 +61,5 @@ def history(module: str | None, limit: int, as_json: bool) -> None:
             )
             for row in rows
         ),
+        folding=("MODULE", "INPUT", "OUTPUT"),
     )

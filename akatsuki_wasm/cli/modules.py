@@ -40,25 +40,28 @@ def list_(owner_type: Any, as_json: bool) -> None:
         say('There are no modules yet. Make one: akatsuki design wasm "create a vintage filter"')
         return
     table(
-        ("NAME", "VERSION", "STATUS", "OWNER", "SHARED", "FUNCTIONS", "DIGEST", "CREATED"),
+        ("NAME", "VERSION", "STATUS", "ACCESS", "FUNCTIONS", "DIGEST", "CREATED"),
         (
             (
                 stored.name,
                 stored.version,
                 stored.status,
-                stored.owner_type,
-                _shared(stored),
+                f"{stored.owner_type}{_shared(stored, ', ')}",
                 ", ".join(function.name for function in stored.manifest.functions),
                 stored.digest[:12],
                 moment(stored.created_at),
             )
             for stored in found
         ),
+        folding=("NAME", "ACCESS", "FUNCTIONS"),
     )
 
 
-def _shared(stored: StoredModule) -> str:
-    return "public" if stored.is_public else f"{len(stored.allowed_users)} users" if stored.allowed_users else "no"
+def _shared(stored: StoredModule, before: str = "") -> str:
+    """With whom a module is shared, in words after `before`; empty for nobody."""
+    count = len(stored.allowed_users)
+    words = "public" if stored.is_public else f"{count} user{'s' * (count != 1)}" if count else ""
+    return f"{before}{words}" if words else ""
 
 
 @modules.command(
@@ -92,7 +95,7 @@ def show(module: str, source: bool, as_json: bool) -> None:
         "digest": stored.digest,
         "size": f"{stored.size:,} bytes",
         "owner": f"{stored.owner_type} ({stored.owner_id})",
-        "shared": _shared(stored),
+        "shared": _shared(stored, "with ") if not stored.is_public else "public",
         "status": stored.status,
         "limits": f"{stored.timeout_ms} ms, at most {stored.max_execution_time_ms} ms, "
         f"{stored.max_memory_pages // 16} MiB",
@@ -191,7 +194,7 @@ def _change(module: str, as_json: bool, word: str, change: Any) -> None:
     if as_json:
         emit(module_json(stored))
         return
-    sharing = f": {_shared(stored)}" if word == "shared" else ""
+    sharing = f": {_shared(stored) or 'with nobody'}" if word == "shared" else ""
     click.echo(f"{word} {stored.name}@{stored.version}{sharing}")
 
 

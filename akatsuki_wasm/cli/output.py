@@ -41,8 +41,14 @@ def say(text: str) -> None:
     click.echo(text, err=True)
 
 
-def table(headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Prints a table: drawn on a terminal, a header and tab-separated lines when piped."""
+def table(headers: Sequence[str], rows: Iterable[Sequence[Any]], *, folding: Sequence[str] = ()) -> None:
+    """Prints a table: drawn on a terminal, a header and tab-separated lines when piped.
+
+    Args:
+        headers: Of the columns.
+        rows: Cells of any kind; None is empty.
+        folding: Columns that may be broken into lines where the terminal is narrow.
+    """
     cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
         for line in (headers, *cells):
@@ -53,9 +59,9 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for header in headers:
-        drawn.add_column(header, overflow="fold")
+        drawn.add_column(header, overflow="fold", no_wrap=header not in folding)
     for line in cells:
         drawn.add_row(*map(Text, line))  # Text: brackets in a name are not markup
     Console().print(drawn)

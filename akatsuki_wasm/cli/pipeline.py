@@ -38,6 +38,7 @@ def list_(as_json: bool) -> None:
             (info.name, info.title, ", ".join(f"{key}={value}" for key, value in info.parameters.items()))
             for info in found
         ),
+        folding=("TITLE", "PARAMETERS"),
     )
 
 

@@ -43,6 +43,7 @@ def list_(as_json: bool) -> None:
             )
             for each in found
         ),
+        folding=("HOOKS", "WHERE"),
     )
 
 

@@ -44,12 +44,12 @@ class StageProgress:
     @contextmanager
     def live(self) -> Iterator[None]:
         """Shows a spinner on a terminal while the block runs."""
-        try:
-            with self._spinner():
+        with self._spinner():
+            try:
                 yield
-        finally:
-            # The error itself follows as the command's message, so that it is not said twice.
-            self._tell_failure(with_reason=False)
+            finally:
+                # The error itself follows as the command's message, so that it is not said twice.
+                self._tell_failure(with_reason=False)
 
     @contextmanager
     def _spinner(self) -> Iterator[None]:
@@ -89,9 +89,17 @@ class StageProgress:
             self._line(stage, "failed", seconds, reason if with_reason else "")
 
     def _line(self, stage: Stage, word: str, seconds: float, text: str) -> None:
-        if not self._quiet:
-            mark = click.style(f"{word:<6}", fg="green" if word == "ok" else "red")
-            say(f"{stage:<8} {mark} {seconds:6.2f} s  {text}".rstrip())
+        if self._quiet:
+            return
+        rest = f"{seconds:6.2f} s  {text}".rstrip()
+        colour = "green" if word == "ok" else "red"
+        if self._status is None:
+            say(f"{stage:<8} {click.style(f'{word:<6}', fg=colour)} {rest}")
+            return
+        from rich.text import Text
+
+        # Through the spinner's console, which moves the spinner out of the way first.
+        self._status.console.print(Text.assemble(f"{stage:<8} ", (f"{word:<6}", colour), f" {rest}"), soft_wrap=True)
 
 
 class Steps:

@@ -46,6 +46,7 @@ def status(as_json: bool) -> None:
                 )
                 for each in found.candidates
             ),
+            folding=("WHERE", "VERSION", "STATE"),
         )
         if found.hint:
             click.echo(f"{click.style('hint:', fg='cyan')} {found.hint}", err=True)

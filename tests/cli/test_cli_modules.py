@@ -13,9 +13,9 @@ MOMENT = r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 def test_list(akatsuki: Any, plain: str) -> None:
     done = akatsuki("modules", "list")
     header, line = done.out.splitlines()
-    assert header.split("\t") == ["NAME", "VERSION", "STATUS", "OWNER", "SHARED", "FUNCTIONS", "DIGEST", "CREATED"]
-    assert line.split("\t")[:6] == ["plain", "1.0.0", "active", "user", "no", "add, spin"]
-    assert re.fullmatch(MOMENT, line.split("\t")[7])
+    assert header.split("\t") == ["NAME", "VERSION", "STATUS", "ACCESS", "FUNCTIONS", "DIGEST", "CREATED"]
+    assert line.split("\t")[:5] == ["plain", "1.0.0", "active", "user", "add, spin"]
+    assert re.fullmatch(MOMENT, line.split("\t")[6])
     (found,) = akatsuki("modules", "list", "--json").json
     assert {"id", "name", "version", "digest", "functions"} <= set(found)
     assert akatsuki("modules", "list", "--owner-type", "system", "--json").json == []
@@ -32,7 +32,7 @@ def test_empty_lists(akatsuki: Any) -> None:
 def test_show(akatsuki: Any, plain: str) -> None:
     page = akatsuki("modules", "show", plain).out
     assert page.startswith("module      plain@1.0.0\n")
-    assert "  add: func(a: s32, b: s32) -> s32\n" in page or "  add: func(" in page
+    assert "\nfunctions\n  add: func(" in page
     found = akatsuki("modules", "show", plain, "--json").json
     assert found["source"] is None
     assert re.fullmatch(MOMENT, found["createdAt"])
@@ -53,10 +53,10 @@ def test_disable_and_enable(akatsuki: Any, plain: str) -> None:
 def test_share(akatsuki: Any, plain: str) -> None:
     words = ("run", plain, "add", "1", "2")
     assert akatsuki("--as", "bob", *words).err.startswith("error: there is no module named 'plain'\n")
-    assert akatsuki("modules", "share", plain, "--with", "bob").out == "shared plain@1.0.0: 1 users\n"
+    assert akatsuki("modules", "share", plain, "--with", "bob").out == "shared plain@1.0.0: 1 user\n"
     assert akatsuki("--as", "bob", *words).out == "3\n"
     assert akatsuki("--as", "bob", "modules", "delete", plain, "--yes").code == 1
-    assert akatsuki("modules", "share", plain, "--without", "bob").out == "shared plain@1.0.0: no\n"
+    assert akatsuki("modules", "share", plain, "--without", "bob").out == "shared plain@1.0.0: with nobody\n"
     assert akatsuki("--as", "bob", *words).code == 1
     assert akatsuki("modules", "share", plain, "--public").out == "shared plain@1.0.0: public\n"
     assert akatsuki("--as", "carol", *words).out == "3\n"
