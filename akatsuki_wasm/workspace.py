@@ -23,6 +23,7 @@ from akatsuki_wasm.contracts import (
 from akatsuki_wasm.errors import (
     AkatsukiError,
     ArgumentError,
+    PermissionDeniedError,
 )
 from akatsuki_wasm.execution import Executor
 from akatsuki_wasm.files import check_module_name, read_file, read_source, source_file, to_module_name
@@ -311,12 +312,16 @@ class Workspace:
         """Loads a stored module.
 
         Args:
-            reference: ``name`` (its newest version), ``name@version``, or an id.
+            reference: ``name`` (its newest version that may be executed, or else read), ``name@version``, or an id.
 
         Raises:
             NotFoundError: There is none that the acting user may read; the hint names close ones.
         """
-        row = self.registry.modules(self.user).find(str(reference))
+        modules = self.registry.modules(self.user)
+        try:
+            row = modules.find(str(reference), operation="execute")
+        except PermissionDeniedError:
+            row = modules.find(str(reference))
         return Module(self, name=row.module_name, stored=row.to_stored())
 
     def list_modules(self, owner_type: OwnerType | None = None) -> list[StoredModule]:

@@ -51,7 +51,7 @@ class CompiledFiles:
         if key is None:
             return None
         digest = hashlib.sha256(wasm).digest()
-        path = self._path(digest)
+        path = self._path(key, digest)
         try:
             content = path.read_bytes()
         except FileNotFoundError:
@@ -75,7 +75,7 @@ class CompiledFiles:
         if key is None:
             return
         digest = hashlib.sha256(wasm).digest()
-        path = self._path(digest)
+        path = self._path(key, digest)
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             body = bytes(module.serialize())
@@ -91,8 +91,10 @@ class CompiledFiles:
         except OSError as exc:
             self._say("%s cannot be written: %s", path, exc)
 
-    def _path(self, digest: bytes) -> Path:
-        return self._folder / f"{digest.hex()}-{hashlib.sha256(identity()).hexdigest()[:16]}.cwasm"
+    def _path(self, key: bytes, digest: bytes) -> Path:
+        # Registries that share a cache folder have keys of their own, and so files of their own.
+        place = hashlib.sha256(identity() + hashlib.sha256(b"name" + key).digest()).hexdigest()[:16]
+        return self._folder / f"{digest.hex()}-{place}.cwasm"
 
     def _key(self) -> bytes | None:
         """The key, or None where none can be had that is private."""

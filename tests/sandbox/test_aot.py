@@ -88,7 +88,7 @@ def test_another_key_or_version_compiles_again(config: SandboxConfig, monkeypatc
     assert execute(config) == 7
     monkeypatch.setattr(aot, "identity", lambda: b"another wasmtime")
     assert execute(config) == 7
-    assert len(files(config)) == 2
+    assert len(files(config)) == 3
 
 
 def test_a_key_that_others_can_read_is_not_used(config: SandboxConfig, caplog: pytest.LogCaptureFixture) -> None:
