@@ -6,6 +6,7 @@ glue and an example author's file) for wasm32, as it is built, with warnings as 
 
 from __future__ import annotations
 
+import difflib
 import os
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from akatsuki_wasm.rust.glue import render_crate
 from akatsuki_wasm.rust.signatures import parse_source
 from akatsuki_wasm.rust.toolchain import TARGET, Toolchain, find_toolchain
 
+ROOT = Path(__file__).parents[1]
 EXAMPLE = Path(__file__).with_name("check_rust_example.rs")
 ALLOWED_LINTS = (
     # The glue is rendered alike for types that need a dereference and types that do not.
@@ -52,10 +54,24 @@ def beside(toolchain: Toolchain, program: str) -> Path:
 
 
 def check_format(toolchain: Toolchain) -> bool:
-    """Runs ``rustfmt --check`` on every Rust file that ships, and on the example."""
-    files = [EXAMPLE, *sorted(data_folder("rust_templates").rglob("*.rs"))]
-    command = [beside(toolchain, "rustfmt"), "--check", "--edition", "2021"]
-    return subprocess.run([*command, *files], check=False).returncode == 0
+    """Shows where a Rust file that ships, or the example, is not as rustfmt writes it.
+
+    Each goes in by itself and by standard input: given a path, rustfmt follows ``mod author;`` into a file that only a
+    rendered crate has.
+    """
+    command = [beside(toolchain, "rustfmt"), "--edition", "2021", "--config-path", ROOT / "rustfmt.toml"]
+    passed = True
+    for path in (EXAMPLE, *sorted(data_folder("rust_templates").rglob("*.rs"))):
+        text = path.read_text("utf-8")
+        done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+        if done.returncode or done.stdout != text:
+            passed = False
+            lines, wanted = text.splitlines(keepends=True), done.stdout.splitlines(keepends=True)
+            diff = difflib.unified_diff(
+                text.splitlines(True), done.stdout.splitlines(True), name, "as rustfmt writes it"
+            )
+            sys.stderr.write(done.stderr or "".join(diff))
+    return passed
 
 
 def check_lints(toolchain: Toolchain) -> bool:
