@@ -67,9 +67,7 @@ def check_format(toolchain: Toolchain) -> bool:
         if done.returncode or done.stdout != text:
             passed = False
             lines, wanted = text.splitlines(keepends=True), done.stdout.splitlines(keepends=True)
-            diff = difflib.unified_diff(
-                text.splitlines(True), done.stdout.splitlines(True), name, "as rustfmt writes it"
-            )
+            diff = difflib.unified_diff(lines, wanted, str(path.relative_to(ROOT)), "as rustfmt writes it")
             sys.stderr.write(done.stderr or "".join(diff))
     return passed
 
