@@ -93,10 +93,10 @@ def is_vintage(got: Image.Image) -> bool:
 
 
 def is_grey_800(got: Image.Image) -> bool:
-    """The card in grey, resized by Pillow, within a few levels on average."""
-    reference = levels(ImageOps.grayscale(CARD.resize((800, 600), Image.Resampling.BICUBIC)))
+    """The card resized by Pillow, in Rec. 709 grey, within a level on average."""
+    reference = levels(CARD.resize((800, 600), Image.Resampling.BICUBIC)) @ [[0.2126], [0.7152], [0.0722]]
     after = levels(got)
-    return got.size == (800, 600) and bool(np.ptp(after, axis=2).max() == 0) and abs(after - reference).mean() < 4
+    return got.size == (800, 600) and bool(np.ptp(after, axis=2).max() == 0) and abs(after - reference).mean() < 1
 
 
 def black_scholes(s: float, k: float, r: float, sigma: float, t: float) -> float:
@@ -109,10 +109,10 @@ def black_scholes(s: float, k: float, r: float, sigma: float, t: float) -> float
 ROWS = (
     Row("create a vintage filter", "vintage(card)", picture(is_vintage), "less colour, lifted blacks"),
     Row("「ビンテージ風フィルターを作って」", "vintage(card)", picture(is_vintage), "less colour, lifted blacks"),
-    Row("resize to 800x600 then grayscale", "resize_grayscale(card)", picture(is_grey_800), "Pillow, bicubic"),
+    Row("resize to 800x600 then grayscale", "resize_grayscale(card)", picture(is_grey_800), "Pillow's bicubic, Rec. 709 grey"),
     Row(
-        "画像を左右反転して白黒反転",
-        "(card)",
+        "画像を左右反転して、色を反転して",
+        "flip_horizontal_invert(card)",
         picture(lambda got: bool((levels(got) == 255 - levels(ImageOps.mirror(CARD))).all())),
         "Pillow's mirror, inverted, every pixel",
     ),
@@ -143,13 +143,13 @@ ROWS = (
     Row(
         "turn titles into slugs",
         'slug("Crème brûlée, twice!")',
-        value("slug", "Crème brûlée, twice!", expected="creme-brulee-twice"),
-        "creme-brulee-twice",
+        value("slug", "Crème brûlée, twice!", expected="crème-brûlée-twice"),
+        "by hand",
     ),
     Row(
         "メールアドレスを隠す",
-        'mask_emails("write to jane.doe@example.com")',
-        value("mask_emails", "write to jane.doe@example.com", expected="write to j***@example.com"),
+        'mask_email("write to jane.doe@example.com")',
+        value("mask_email", "write to jane.doe@example.com", expected="write to j*******@example.com"),
         "by hand",
     ),
 )

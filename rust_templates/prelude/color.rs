@@ -21,10 +21,10 @@ pub fn clamp01(v: f32) -> f32 {
     v.clamp(0.0, 1.0)
 }
 
-/// From `a` (at 0) to `b` (at 1).
+/// From `a` (at 0) to `b` (at 1), both exactly.
 #[inline(always)]
 pub fn mix(a: f32, b: f32, t: f32) -> f32 {
-    a + (b - a) * t
+    a * (1.0 - t) + b * t
 }
 
 /// `mix` for each channel.
