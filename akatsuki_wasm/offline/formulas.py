@@ -97,5 +97,5 @@ def _semantics(definition: Definition, functions: dict[str, str]) -> list[str]:
     if "round" in calls and "round" not in functions:
         remarks.append("`round` takes halves away from 0")
     if any(isinstance(each, Binary) and each.operator == "%" for each in _trees(definition)):
-        remarks.append("`a % b` is `a - b * floor(a / b)`: the result has the sign of b")
+        remarks.append("`a % b` is `a - b * floor(a / b)`: the result has the sign of `b`")
     return remarks
