@@ -115,5 +115,6 @@ run = click.Command(
         "akatsuki run vintage-filter vintage --help",
         "akatsuki run margin margin 120 90 --json",
         'akatsuki run slug@1.0.0 "Hello, World"',
+        "akatsuki run margin margin --csv sales.csv --column price=Price -o out.csv",
     ),
 )

@@ -32,6 +32,18 @@ def fixed_options() -> list[click.Parameter]:
             metavar="NAME=VALUE",
             help="Give a parameter by name, for a name that is also an option of run. Repeatable.",
         ),
+        click.Option(
+            ["--csv"],
+            type=click.Path(path_type=Path, dir_okay=False),
+            metavar="FILE.csv",
+            help="Execute for every row of a table; parameters are columns of their name, the result is a new one.",
+        ),
+        click.Option(
+            ["--column"],
+            multiple=True,
+            metavar="PARAM=COLUMN",
+            help="Which column of --csv a parameter is, where its name differs. Repeatable.",
+        ),
         click.Option(["--json", "as_json"], is_flag=True, help="Print one JSON document and nothing else."),
     ]
 

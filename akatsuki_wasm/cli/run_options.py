@@ -76,9 +76,18 @@ def function_command(module: Module, function: Function, given: Mapping[str, Any
         from akatsuki_wasm.cli.run_result import check_output, execute_and_show
 
         texts = [_Given(value.removeprefix(SHIELD)) for value in values]
-        bound = bind(function, texts, _named(function, options, (*given["named"], *options["named"])))
-        inputs = [Path(text) for text, param in zip(bound, function.params, strict=True) if _is_path(param, text)]
+        named = _named(function, options, (*given["named"], *options["named"]))
         merged = {name: options[name] or given[name] for name in ("output", "timeout_ms", "as_json")}
+        csv = options["csv"] or given["csv"]
+        if csv is not None and len(texts) <= len(function.params):
+            from akatsuki_wasm.cli.run_csv import execute_csv
+
+            constants = {**dict(zip((param.name for param in function.params), texts, strict=False)), **named}
+            pairs = (*given["column"], *options["column"])
+            execute_csv(module, function, csv, pairs=pairs, given=constants, **merged)
+            return
+        bound = bind(function, texts, named)
+        inputs = [Path(text) for text, param in zip(bound, function.params, strict=True) if _is_path(param, text)]
         check_output(function, inputs, merged["output"], options["force"] or given["force"])
         execute_and_show(module, function, convert(function, bound), inputs=inputs, **merged)
 

@@ -56,6 +56,17 @@ pub fn fall(depth: u32) -> u32 {
 }
 """
 
+SALES = """\
+/// Share of the price that is left.
+pub fn margin(price: f64, cost: f64) -> f64 { (price - cost) / price }
+
+/// A label.
+/// * `times`: 1..=9, default 1. How often.
+pub fn label(text: &str, times: u32) -> Result<String, String> {
+    if text == "bad" { return Err("a bad text".to_string()); }
+    Ok(text.repeat(times as usize))
+}
+"""
 PLAIN = """
 (module
   (func (export "add") (param i32 i32) (result i32) local.get 0 local.get 1 i32.add)
@@ -83,23 +94,33 @@ def akatsuki(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., O
     return lambda *words: Outcome(CliRunner().invoke(cli, [str(word) for word in words], prog_name="akatsuki"))
 
 
-@pytest.fixture(scope="session")
-def pictures_wasm(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The built module ``pictures``; skips where there is no toolchain."""
+def build(folder: Path, name: str, rust: str) -> Path:
+    """Builds a module; skips where there is no toolchain."""
     from akatsuki_wasm.config import load_settings
     from akatsuki_wasm.errors import ToolchainError
     from akatsuki_wasm.workspace import Workspace
 
-    folder = tmp_path_factory.mktemp("pictures")
-    source = folder / "pictures.rs"
-    source.write_text(PICTURES)
+    source = folder / f"{name}.rs"
+    source.write_text(rust)
     try:
         artifact = Workspace(load_settings(data_dir=folder)).build(source)
     except ToolchainError as exc:
         pytest.skip(f"no Rust toolchain for wasm32: {exc}")
-    path = folder / "pictures.wasm"
+    path = source.with_suffix(".wasm")
     path.write_bytes(artifact.wasm)
     return path
+
+
+@pytest.fixture(scope="session")
+def pictures_wasm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built module ``pictures``."""
+    return build(tmp_path_factory.mktemp("pictures"), "pictures", PICTURES)
+
+
+@pytest.fixture(scope="session")
+def sales_wasm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built module ``sales``."""
+    return build(tmp_path_factory.mktemp("sales"), "sales", SALES)
 
 
 @pytest.fixture
