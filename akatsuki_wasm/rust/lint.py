@@ -145,12 +145,7 @@ class _Lint:
                     token, f"`use {root}` as a whole is not allowed", f"name the module: use {root}::cmp;", "path"
                 )
             elif module in FORBIDDEN_MACROS:
-                self.fail(
-                    token,
-                    f"`{root}::{module}` is not allowed: {FORBIDDEN_MACROS[module][0]}",
-                    FORBIDDEN_MACROS[module][1],
-                    "path",
-                )
+                self.macro(token, module)
             elif module and module not in STD_MODULES and module not in ALLOWED_MACROS:
                 self.fail(token, f"`{root}::{module}` is not allowed", "use the parts of std that only compute", "path")
         elif root == "crate" and (not rest or rest[0] != "prelude"):
@@ -174,9 +169,10 @@ class _Lint:
             renamed = position and tree[position - 1].text == "as"
             if renamed and name in ALLOWED_MACROS:
                 self.fail(token, f"`use … as {name}` hides a macro", "use another name", "path")
-            if not renamed and name in FORBIDDEN_MACROS and position and tree[position - 1].text in {"::", "{", ","}:
-                reason, advice = FORBIDDEN_MACROS[name]
-                self.fail(token, f"the macro `{name}!` is not allowed: {reason}", advice, "macro")
+            in_path = position and tree[position - 1].text in {"::", "{", ","}
+            # `env` is a module too, of which the path's check speaks.
+            if in_path and name in FORBIDDEN_MACROS and name not in STD_REASONS:
+                self.macro(token, name)
         return end + 1
 
     def use_tree(self, tree: Sequence[Token], prefix: list[str], depth: int) -> None:

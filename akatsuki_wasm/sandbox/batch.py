@@ -78,10 +78,10 @@ def _no_lane(plan: CallPlan) -> ArgumentError:
 def _result_type(function: Function) -> wit.Primitive | None:
     """The primitive that a row's result is, without its option or result; None where it is none."""
     result = function.result
+    if isinstance(result, wit.Result):
+        result = result.ok
     if isinstance(result, wit.Option):
         result = result.inner
-    elif isinstance(result, wit.Result):
-        result = result.ok
     return result if isinstance(result, wit.Primitive) else None
 
 
