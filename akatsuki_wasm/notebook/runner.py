@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from akatsuki_wasm.errors import ArgumentError, NotebookError, NotFoundError
+from akatsuki_wasm.files import publish
 from akatsuki_wasm.resources import data_folder
 from akatsuki_wasm.values.bind import did_you_mean
 
@@ -157,7 +158,7 @@ def run_notebook(
         failure.__cause__ = exc
     finally:
         if Path(temporary).stat().st_size:
-            Path(temporary).replace(target)
+            publish(Path(temporary), target)
         else:
             Path(temporary).unlink()
     seconds = time.perf_counter() - started
