@@ -171,7 +171,9 @@ def _show(tree: Expression) -> tuple[str, int]:
             return f"{_shown_at(left, 5)}^{_shown_at(right, 3)}", 4
         case Binary(operator, left, right):
             level = _LEVELS[operator]
-            return f"{_shown_at(left, level)} {operator} {_shown_at(right, level + 1)}", level
+            # A minus directly behind "%" would look like a percentage that something is taken from.
+            tight = _LEVELS["^"] if operator == "%" else level + 1
+            return f"{_shown_at(left, level)} {operator} {_shown_at(right, tight)}", level
         case Call(function, arguments):
             return f"{function}({', '.join(show(each) for each in arguments)})", 5
         case Compare(operator, left, right):

@@ -64,7 +64,7 @@ def _from_formulas(found: list[Found]) -> GuestSource:
     return GuestSource(
         rust=made.rust,
         name=made.name,
-        description=f"{made.description} ({HONEST})",
+        description=f"{made.description.rstrip('.')} ({HONEST})",
         generator=NAME,
         notes=(*notes, *(_sentence(remark) for remark in remarks)),
     )
@@ -87,7 +87,7 @@ def _from_catalogue(prompt: str) -> GuestSource:
     return GuestSource(
         rust=made.rust,
         name=made.name,
-        description=f"{made.description} ({HONEST})",
+        description=f"{made.description.rstrip('.')} ({HONEST})",
         generator=NAME,
         examples=examples,
         notes=_notes(reading),

@@ -209,13 +209,15 @@ class _Parser:
         return Compare(operator, self.number(left), right, token.start)
 
     def is_percent(self, left: Expression, token: _Token) -> bool:
-        """Whether ``%`` is a percentage: directly after a number, with no value behind it."""
+        """Whether ``%`` is a percentage: it touches a number, and no value follows. ``7 % -3`` is a modulo."""
         after = _token(self.text, token.end)
         if after.kind in ("number", "name") or after.text in ("(", "√"):
             return False
-        if not isinstance(left, Number) or self.text[self.taken : token.end].strip() != "%":
-            self.fail("`%` has no value behind it", token.start, "Write `a % b`, with brackets around a negative b.")
-        return True
+        if isinstance(left, Number) and token.start == self.taken:
+            return True
+        if after.text == "-":
+            return False
+        raise self.error("`%` has no value behind it", token.start, "Write `a % b`, or `5%` for 5 in a hundred.")
 
     def is_trailing_if(self) -> bool:
         """``x if c else y``, and not prose such as "x * 2 if possible"."""

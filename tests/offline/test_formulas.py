@@ -177,7 +177,7 @@ def test_an_equals_sign_alone_is_no_formula(prompt: str) -> None:
         (
             "f(x) = x % + 1",
             "the formula `x % + 1` cannot be read: `%` has no value behind it at column 3",
-            "Write `a % b`, with brackets around a negative b.\n  x % + 1\n    ^",
+            "Write `a % b`, or `5%` for 5 in a hundred.\n  x % + 1\n    ^",
         ),
     ],
 )
@@ -200,6 +200,8 @@ def test_text_and_tree_are_one(tree: Expression) -> None:
         ("2^3^2", 512.0),
         ("7 % 3", 1.0),
         ("-7 % 3", 2.0),
+        ("7 % -3", -2.0),
+        ("7%-3", -2.93),
         ("1 / 0", math.inf),
         ("-1 / 0", -math.inf),
         ("round(2.5) + round(-2.5)", 0.0),
