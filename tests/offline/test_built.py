@@ -13,15 +13,18 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from akatsuki_wasm.contracts import GenerationRequest
+from akatsuki_wasm.offline.composing import compose_image
 from akatsuki_wasm.offline.definitions import Found
 from akatsuki_wasm.offline.evaluation import evaluate
 from akatsuki_wasm.offline.expression import Definition
 from akatsuki_wasm.offline.formulas import render_formulas
 from akatsuki_wasm.offline.generator import generate
 from akatsuki_wasm.offline.operations import load_catalogue
+from akatsuki_wasm.offline.reading import read
 
 from .expressions import expressions
 from .guest import Guest, all_operations
+from .test_reading import TABLE
 
 pytestmark = [pytest.mark.toolchain, pytest.mark.slow]
 
@@ -386,3 +389,20 @@ def _is_delicate(tree: Any, point: tuple[float, ...]) -> bool:
             if not (value == other or math.isclose(value, other, rel_tol=1e-10, abs_tol=1e-10)):
                 return True
     return False
+
+
+def test_what_is_read_from_the_table_of_prompts_builds_and_runs() -> None:
+    """Every composition of the reading tests, as one module."""
+    readings = [read(prompt).choices for prompt, _ in TABLE]
+    images = [choices for choices in readings if choices[0].operation.kind == "image"]
+    items: list[str] = []
+    for number, choices in enumerate(images):
+        for item in re.split(r"\n\n(?=///)", compose_image(choices, function=f"prompt{number}").rust.strip()):
+            if item not in items:
+                items.append(item)
+    built = Guest("\n\n".join(items) + "\n", timeout_s=120)
+    assert not built.artifact.warnings
+    for function in built.artifact.manifest.functions:
+        defaults = [param.default for param in function.params[1:]]
+        result = built.image(function.name, gradient(), *defaults)
+        assert result.size
