@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 MAKER = Path(__file__).with_name("component_maker")
 CACHE = Path(os.environ.get("AKATSUKI_TEST_TOOL_CACHE") or platformdirs.user_cache_path("akatsuki_wasm") / "test-tools")
 
-pytestmark = [pytest.mark.toolchain, pytest.mark.slow]
+# One worker builds the component maker and the module, once.
+pytestmark = [pytest.mark.toolchain, pytest.mark.slow, pytest.mark.xdist_group("component")]
 
 
 def _missing(reason: str) -> None:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
     from akatsuki_wasm.rust.toolchain import Toolchain
 
+# One worker builds the module of every type, once.
+pytestmark = pytest.mark.xdist_group("glue")
+
 EVERY_TYPE = Path(__file__).with_name("every_type.rs").read_text("utf-8")
 
 

@@ -75,8 +75,8 @@ impl Frame {
         Column { values, offsets, validity, text, step: usize::from(is_column), kind: PhantomData }
     }
 
-    /// The result's values as numbers.
-    pub unsafe fn output<T>(&self) -> &mut [T] {
+    /// The result's values as numbers; the host's memory, which outlives the call.
+    pub unsafe fn output<T>(&self) -> &'static mut [T] {
         slice_mut(self.word(VALUES) as *mut T, self.rows())
     }
 
@@ -333,7 +333,8 @@ static mut KEPT: Kept = Kept { text: Vec::new(), failures: Vec::new(), messages:
 impl Output {
     unsafe fn open(frame: &Frame) -> Output {
         // One thread: a batch call ends before the next begins.
-        let kept = &mut *(&raw mut KEPT);
+        let kept = &raw mut KEPT;
+        let kept = &mut *kept;
         let mut output = Output {
             values: frame.word(VALUES) as *mut u8,
             validity: frame.word(VALIDITY) as *mut u8,
@@ -373,7 +374,8 @@ impl Output {
         frame.words.add(TEXT_LENGTH).write(self.text.len() as u32);
         frame.words.add(FAILED).write(self.failures.len() as u32);
         frame.words.add(FAILURES).write(self.failures.as_ptr() as u32);
-        let kept = &mut *(&raw mut KEPT);
+        let kept = &raw mut KEPT;
+        let kept = &mut *kept;
         *kept = Kept { text: self.text, failures: self.failures, messages: self.messages };
     }
 }

@@ -26,7 +26,8 @@ impl Write for Writer {
             length -= 1;
         }
         // One thread, and nothing else writes here.
-        let message = unsafe { &mut *(&raw mut AKATSUKI_PANIC) };
+        let message = &raw mut AKATSUKI_PANIC;
+        let message = unsafe { &mut *message };
         message.bytes[self.0..self.0 + length].copy_from_slice(&text.as_bytes()[..length]);
         self.0 += length;
         Ok(())
