@@ -5,16 +5,21 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from akatsuki_wasm.hookspecs import hookimpl, hookspec
-
 if TYPE_CHECKING:
+    from akatsuki_wasm.hookspecs import hookimpl, hookspec
     from akatsuki_wasm.module import Module
     from akatsuki_wasm.workspace import Workspace, open  # noqa: A004 - reads as akatsuki_wasm.open()
 
 __version__ = "0.1.0"
 __all__ = ["Module", "Workspace", "__version__", "hookimpl", "hookspec", "open"]
 
-_LAZY = {"Module": "akatsuki_wasm.module", "Workspace": "akatsuki_wasm.workspace", "open": "akatsuki_wasm.workspace"}
+_LAZY = {
+    "Module": "akatsuki_wasm.module",
+    "Workspace": "akatsuki_wasm.workspace",
+    "hookimpl": "akatsuki_wasm.hookspecs",
+    "hookspec": "akatsuki_wasm.hookspecs",
+    "open": "akatsuki_wasm.workspace",
+}
 
 
 def __getattr__(name: str) -> Any:

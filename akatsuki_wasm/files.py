@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from pathlib import Path
+import secrets
+from typing import TYPE_CHECKING
 
 from akatsuki_wasm.contracts import MODULE_NAME
 from akatsuki_wasm.errors import ArgumentError, NotFoundError, SourceRejectedError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def check_module_name(name: str) -> None:
@@ -81,19 +84,24 @@ def write_atomically(path: Path, data: bytes) -> None:
     Raises:
         OSError: The folder cannot be written, or the disk is full; nothing is left behind.
     """
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    handle, temporary = new_file_beside(path)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
-        publish(Path(temporary), path)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 
-def publish(temporary: Path, path: Path) -> None:
-    """Moves a private temporary file to where the user asked for it, with the mode of any other new file."""
-    mask = os.umask(0)
-    os.umask(mask)
-    temporary.chmod(0o666 & ~mask)
-    temporary.replace(path)
+def new_file_beside(path: Path) -> tuple[int, Path]:
+    """Opens a hidden new file in the folder of `path`, with its suffix and the mode of any new file of the user's.
+
+    Returns:
+        The descriptor, open for writing, and the file's path; the caller moves it to `path` or removes it.
+
+    Raises:
+        OSError: The folder cannot be written.
+    """
+    temporary = path.with_name(f".{path.stem[:40]}-{secrets.token_hex(6)}{path.suffix}")
+    return os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666), temporary

@@ -163,9 +163,9 @@ def akatsuki_stage_failed(stage: Stage, name: str, attempt: int, seconds: float,
 
 @hookspec
 def akatsuki_register_commands(cli: click.Group) -> None:
-    """Adds commands to the command line. All implementations are called, once, when the ``akatsuki`` program starts.
+    """Adds commands to the command line. All implementations are called when help is listed or a command is unknown.
 
-    Keep what you import at this time small: it is part of every start.
+    Keep what you import at this time small: people wait for it.
 
     Args:
         cli: The root group.

@@ -167,6 +167,10 @@ class AkatsukiPluginManager(pluggy.PluginManager):
             infos.append(PluginInfo(name, version, hooks, origin, location))
         return sorted(infos, key=lambda info: (info.origin != "built-in", info.name))
 
+    def implementers(self, hook: str) -> list[str]:
+        """Names of the plugins that implement a hook."""
+        return sorted(impl.plugin_name for impl in getattr(self.hook, hook).get_hookimpls())
+
     def ask(self, hook: str, /, **arguments: Any) -> Any:
         """Calls a first-answer hook.
 
@@ -185,7 +189,7 @@ class AkatsukiPluginManager(pluggy.PluginManager):
                 hint="Run again with --verbose for the traceback, or block the plugin with --block NAME.",
             ) from exc
         if answer is None:
-            asked = ", ".join(sorted(impl.plugin_name for impl in caller.get_hookimpls())) or "nobody"
+            asked = ", ".join(self.implementers(hook)) or "nobody"
             raise StageUnhandledError(
                 f"no plugin answered {hook} (asked: {asked})",
                 hint="See `akatsuki plugins list`; install or unblock a plugin that serves this.",

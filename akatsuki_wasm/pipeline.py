@@ -34,7 +34,9 @@ from akatsuki_wasm.errors import (
     GenerateError,
     PluginError,
     SourceRejectedError,
+    StageUnhandledError,
 )
+from akatsuki_wasm.values.bind import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -135,11 +137,24 @@ class Pipeline:
 
     def generate(self, request: GenerationRequest, feedback: Feedback | None, attempt: int) -> GuestSource:
         """Asks the generators."""
+
+        def ask() -> GuestSource:
+            try:
+                return self._ask("akatsuki_generate", GuestSource, request=request, feedback=feedback)
+            except StageUnhandledError as exc:
+                if request.generator is None:
+                    raise
+                names = self.plugins.implementers("akatsuki_generate")
+                raise StageUnhandledError(
+                    f"there is no generator {request.generator!r}{did_you_mean(request.generator, names)}",
+                    hint=f"The generators are: {', '.join(names) or 'none'}.",
+                ) from exc
+
         return self._stage(
             "generate",
             request.name or request.prompt,
             attempt,
-            lambda: self._ask("akatsuki_generate", GuestSource, request=request, feedback=feedback),
+            ask,
             lambda source: f"{source.name} by {source.generator}, {len(source.rust.splitlines())} lines of Rust",
         )
 

@@ -178,9 +178,11 @@ class Workspace:
 
         parsed = tuple(parse_example(each) if isinstance(each, str) else each for each in examples)
         request = GenerationRequest(prompt.strip(), name, generator, model, parsed)
-        if deploy and name is not None:
+        if deploy:
             # Fails before the work of a build where storing its result could only fail.
-            self.registry.check_target(name, self.user, owner_type, version)
+            self.registry.modules(self.user).check_create(owner_type)
+            if name is not None:
+                self.registry.check_target(name, self.user, owner_type, version)
         attempts: list[Attempt] = []
         started = time.perf_counter()
         try:

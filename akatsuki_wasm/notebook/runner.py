@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from akatsuki_wasm.errors import ArgumentError, NotebookError, NotFoundError
-from akatsuki_wasm.files import publish
+from akatsuki_wasm.files import new_file_beside
 from akatsuki_wasm.resources import data_folder
 from akatsuki_wasm.values.bind import did_you_mean
 
@@ -135,7 +134,7 @@ def run_notebook(
     # Papermill writes its output cell by cell; it works on a file beside the target, which is moved when it is whole.
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=".ipynb", dir=target.parent)
+        handle, temporary = new_file_beside(target)
         os.close(handle)
     except OSError as exc:
         raise NotebookError(
@@ -145,7 +144,7 @@ def run_notebook(
     try:
         papermill.execute_notebook(
             str(info.path),
-            temporary,
+            str(temporary),
             parameters=values,
             engine_name=engine.NAME,
             kernel_name="python3",
@@ -157,10 +156,10 @@ def run_notebook(
         failure = _failure(info, exc, target)
         failure.__cause__ = exc
     finally:
-        if Path(temporary).stat().st_size:
-            publish(Path(temporary), target)
+        if temporary.stat().st_size:
+            temporary.replace(target)
         else:
-            Path(temporary).unlink()
+            temporary.unlink()
     seconds = time.perf_counter() - started
     if report is not None:
         write_report(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 from dataclasses import dataclass
 from functools import cache
@@ -65,7 +66,10 @@ def examine(wasm: bytes) -> Facts:
 def _engine() -> Engine:
     from wasmtime import Engine  # not when modules are only listed or read
 
-    return Engine()
+    engine = Engine()
+    # Left to the interpreter's end, it would be freed after the library that frees it.
+    atexit.register(engine.close)
+    return engine
 
 
 def _validate(wasm: bytes) -> None:
