@@ -109,7 +109,12 @@ def black_scholes(s: float, k: float, r: float, sigma: float, t: float) -> float
 ROWS = (
     Row("create a vintage filter", "vintage(card)", picture(is_vintage), "less colour, lifted blacks"),
     Row("「ビンテージ風フィルターを作って」", "vintage(card)", picture(is_vintage), "less colour, lifted blacks"),
-    Row("resize to 800x600 then grayscale", "resize_grayscale(card)", picture(is_grey_800), "Pillow's bicubic, Rec. 709 grey"),
+    Row(
+        "resize to 800x600 then grayscale",
+        "resize_grayscale(card)",
+        picture(is_grey_800),
+        "Pillow's bicubic, Rec. 709 grey",
+    ),
     Row(
         "画像を左右反転して、色を反転して",
         "flip_horizontal_invert(card)",
