@@ -152,9 +152,17 @@ class Module:
         return f"<Module {self.name}{version}: {', '.join(self.functions)}>"
 
     def _repr_html_(self) -> str:
-        from akatsuki_wasm.notebook.display import module_html
+        from akatsuki_wasm.html import render  # jinja2, for notebooks alone
 
-        return module_html(self)
+        functions = [
+            {
+                "signature": f"{each.name}{signature(each)}",
+                "doc": each.doc,
+                "params": [(param.name, describe_parameter(param)) for param in each.params],
+            }
+            for each in self.manifest.functions
+        ]
+        return render("module.html.j2", module=self, functions=functions)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able facts: id, name, version, digest, functions and description."""

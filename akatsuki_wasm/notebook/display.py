@@ -1,4 +1,4 @@
-"""What a notebook shows: modules, sources, pictures side by side, tables of facts."""
+"""What a notebook shows beside modules themselves: sources, pictures side by side, tables of facts."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image as PilImage
 
-from akatsuki_wasm.module import describe_parameter, signature
-from akatsuki_wasm.notebook.templates import render
+from akatsuki_wasm.html import render
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,19 +36,6 @@ class Html:
 def is_picture(value: object) -> bool:
     """Whether a result is a picture that can be shown."""
     return isinstance(value, PilImage.Image)
-
-
-def module_html(module: Module) -> str:
-    """A card of a module: name, version, digest and its functions with their parameters."""
-    functions = [
-        {
-            "signature": f"{each.name}{signature(each)}",
-            "doc": each.doc,
-            "params": [(param.name, describe_parameter(param)) for param in each.params],
-        }
-        for each in module.manifest.functions
-    ]
-    return render("module.html.j2", module=module, functions=functions)
 
 
 def show_source(module: Module) -> Html:

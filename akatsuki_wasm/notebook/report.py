@@ -9,7 +9,7 @@ from nbconvert import HTMLExporter
 from pygments.formatters import HtmlFormatter
 
 from akatsuki_wasm.files import write_atomically
-from akatsuki_wasm.notebook.templates import render
+from akatsuki_wasm.html import render
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,4 +1,4 @@
-"""The jinja2 environment of the HTML that notebooks and reports show; all is escaped unless a template says not."""
+"""Renders the HTML that notebooks and reports show; all is escaped unless a template says not."""
 
 from __future__ import annotations
 
