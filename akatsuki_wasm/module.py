@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from akatsuki_wasm import wit
 from akatsuki_wasm.contracts import MISSING, Artifact, ExecutableModule, ExecutionResult, Function, Parameter
@@ -43,7 +43,7 @@ class Module:
         self.name = name
         self.stored = stored
         """The registry's row, or None while the module is not deployed."""
-        self.functions = {each.name: BoundFunction(self, each) for each in self.manifest.functions}
+        self.functions = {each.name: python_function(self, each) for each in self.manifest.functions}
         """All functions by name."""
 
     @property
@@ -102,7 +102,7 @@ class Module:
         """What execution plugins get."""
         return ExecutableModule(self.digest, self.manifest, lambda: self.wasm, self.name)
 
-    def function(self, name: str) -> BoundFunction:
+    def function(self, name: str) -> ModuleFunction:
         """The function of that name, snake_case or kebab-case.
 
         Raises:
@@ -138,7 +138,7 @@ class Module:
         result, value = self._workspace.executor.execute(self, bound.function, args, kwargs, timeout_ms=timeout_ms)
         return replace(result, value=value)
 
-    def __getattr__(self, name: str) -> BoundFunction:
+    def __getattr__(self, name: str) -> ModuleFunction:
         functions = self.__dict__.get("functions", {})
         if name in functions:
             return functions[name]  # type: ignore[no-any-return]  # __dict__ has no types
@@ -176,22 +176,41 @@ class Module:
         }
 
 
-class BoundFunction:
-    """One function of a module as a Python callable with a real signature and docstring."""
+class ModuleFunction(Protocol):
+    """One function of a module as a Python function with a real signature and docstring."""
 
-    def __init__(self, module: Module, function: Function) -> None:
-        self.module = module
-        self.function = function
-        self.__name__ = function.name
-        self.__qualname__ = f"{module.name}.{function.name}"
-        self.__doc__ = docstring(function)
-        self.__signature__ = signature(function)
+    __name__: str
+    __qualname__: str
+    __signature__: inspect.Signature
+    function: Function
+    """What the manifest says of it."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.module.call(self.function.name, *args, **kwargs)
+        """Executes it; see `Module.call`."""
+        ...
 
-    def __repr__(self) -> str:
-        return f"<function {self.__qualname__}{self.__signature__}>"
+
+def python_function(module: Module, function: Function) -> ModuleFunction:
+    """Makes the Python function of one of a module's functions."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return module.call(function.name, *args, **kwargs)
+
+    made = cast("ModuleFunction", call)
+    made.__name__ = function.name
+    made.__qualname__ = f"{module.name}.{function.name}"
+    made.__module__ = module.name
+    made.__doc__ = docstring(function)
+    made.__signature__ = signature(function)
+    made.function = function
+    return made
+
+
+class Annotation(str):
+    """A type's name in a signature, shown without quotes: the types of the guest contract are no Python classes."""
+
+    __slots__ = ()
+    __repr__ = str.__str__
 
 
 _ANNOTATIONS = {"bool": "bool", "char": "str", "string": "str", "f32": "float", "f64": "float"}
@@ -232,8 +251,10 @@ def signature(function: Function) -> inspect.Signature:
         # Python allows no plain parameter after one with a default; such a one is given by name.
         plain_after = defaults_began and default is inspect.Parameter.empty
         kind = inspect.Parameter.KEYWORD_ONLY if plain_after else kind
-        params.append(inspect.Parameter(param.name, kind, default=default, annotation=annotation(param.type)))
-    return inspect.Signature(params, return_annotation=annotation(function.result))
+        params.append(
+            inspect.Parameter(param.name, kind, default=default, annotation=Annotation(annotation(param.type)))
+        )
+    return inspect.Signature(params, return_annotation=Annotation(annotation(function.result)))
 
 
 def docstring(function: Function) -> str:
@@ -242,7 +263,8 @@ def docstring(function: Function) -> str:
     if function.params:
         lines += ["", "Args:"]
         lines += [f"    {param.name}: {describe_parameter(param)}" for param in function.params]
-    lines += ["", "Returns:", f"    {describe_type(_plain(function.result)) if function.result else 'Nothing'}."]
+    returned = describe_type(_plain(function.result)) if function.result else "nothing"
+    lines += ["", "Returns:", f"    {returned[0].upper()}{returned[1:]}."]
     return "\n".join(lines)
 
 
@@ -258,7 +280,8 @@ def describe_parameter(param: Parameter) -> str:
         facts.append(range_text(param))
     if param.default is not MISSING:
         facts.append(f"default {json.dumps(param.default, ensure_ascii=False)}")
-    return f"{param.doc} ({', '.join(facts)})".strip()
+    text = ", ".join(facts)
+    return f"{param.doc} ({text})" if param.doc else f"{text[0].upper()}{text[1:]}."
 
 
 def function_facts(function: Function) -> dict[str, Any]:
