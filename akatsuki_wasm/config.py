@@ -20,6 +20,7 @@ from akatsuki_wasm.contracts import DEFAULT_MEMORY_BYTES, DEFAULT_TIMEOUT_MS, MA
 from akatsuki_wasm.errors import ConfigError
 
 APP = "akatsuki_wasm"
+PROJECT_FILE = Path("akatsuki.toml")
 _COMMA_LISTS = ("block_plugins", "plugin_files")
 
 
@@ -38,21 +39,31 @@ class _Files(PydanticBaseSettingsSource):
         raise NotImplementedError("all fields are read at once")
 
     def __call__(self) -> dict[str, Any]:
-        values: dict[str, Any] = {}
         named = os.environ.get("AKATSUKI_CONFIG")
-        user_file = Path(platformdirs.user_config_path(APP)) / "config.toml"
-        for path in (user_file, Path(named) if named else Path("akatsuki.toml")):
-            try:
-                values |= tomllib.loads(path.read_text(encoding="utf-8"))
-            except FileNotFoundError:
-                if named and path == Path(named):
-                    raise ConfigError(
-                        f"AKATSUKI_CONFIG names {named}, which does not exist",
-                        hint="Create it, or unset AKATSUKI_CONFIG.",
-                    ) from None
-            except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
-                raise ConfigError(f"{path} cannot be read as TOML: {exc}", hint=f"Mend or remove {path}.") from exc
-        return values
+        values = _read_toml(Path(platformdirs.user_config_path(APP)) / "config.toml")
+        if named:
+            return values | _read_toml(Path(named), required=True)
+        project = _read_toml(PROJECT_FILE)
+        if "plugin_files" in project:
+            # Entering a folder that somebody else made must not run their code.
+            raise ConfigError(
+                f"{PROJECT_FILE} sets plugin_files, which would run code of whatever folder one is in",
+                hint="Load them with --plugin FILE.py, or set AKATSUKI_PLUGIN_FILES.",
+            )
+        return values | project
+
+
+def _read_toml(path: Path, *, required: bool = False) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if required:
+            raise ConfigError(
+                f"AKATSUKI_CONFIG names {path}, which does not exist", hint="Create it, or unset AKATSUKI_CONFIG."
+            ) from None
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
+        raise ConfigError(f"{path} cannot be read as TOML: {exc}", hint=f"Mend or remove {path}.") from exc
 
 
 class Settings(BaseSettings):

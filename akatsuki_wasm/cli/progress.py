@@ -115,9 +115,10 @@ class Steps:
         self._told = 0.0
 
     def report(self, phase: str, text: str, fraction: float | None = None) -> None:
-        """Writes one line for each new step; a fraction that moves on within one at most every 5 seconds."""
+        """Writes one line for each new step; while a phase tells how far it is, at most one every 5 seconds."""
         now = time.monotonic()
-        if self._quiet or ((phase, text) == self._last and now - self._told < 5.0):
+        same = phase == self._last[0] if fraction is not None else (phase, text) == self._last
+        if self._quiet or (same and now - self._told < 5.0):
             return
         self._last, self._told = (phase, text), now
         part = "" if fraction is None or fraction >= 1.0 else f" ({fraction:.0%})"

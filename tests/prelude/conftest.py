@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import platformdirs
 import pytest
 import wasmtime
 
-from akatsuki_wasm.errors import ToolchainError
 from akatsuki_wasm.rust.build import build_crate
-from akatsuki_wasm.rust.toolchain import Toolchain, find_toolchain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
+
+    from akatsuki_wasm.rust.toolchain import Toolchain
 
 HERE = Path(__file__).parent
 PRELUDE = HERE.parent.parent / "rust_templates" / "prelude"
@@ -83,17 +81,6 @@ class Guest:
         width, height = self.call("picture_width"), self.call("picture_height")
         data = self.read(self.call("picture_pixels"), width * height * 4)
         return np.frombuffer(data, dtype=np.uint8).reshape(height, width, 4)
-
-
-@pytest.fixture(scope="session")
-def toolchain() -> Toolchain:
-    cache = os.environ.get("AKATSUKI_TEST_TOOLCHAIN_CACHE") or platformdirs.user_cache_path("akatsuki_wasm")
-    try:
-        return find_toolchain(Path(cache))
-    except ToolchainError as exc:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(f"no Rust toolchain: {exc}")
 
 
 @pytest.fixture(scope="session")

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import textwrap
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import platformdirs
 import pytest
 
-from akatsuki_wasm.errors import ToolchainError
-from akatsuki_wasm.rust.toolchain import Host, Toolchain, find_toolchain
-from akatsuki_wasm.rust.toolchain_install import install_toolchain
+from akatsuki_wasm.rust.toolchain import Host
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
-REAL_CACHE = Path(
-    os.environ.get("AKATSUKI_TEST_TOOLCHAIN_CACHE") or platformdirs.user_cache_path("akatsuki_wasm")
-).absolute()
 TARGET = "wasm32-unknown-unknown"
 
 CARGO_TOML = """\
@@ -48,27 +41,6 @@ pub fn add(a: i32, b: i32) -> i32 {
     a.wrapping_add(b)
 }
 """
-
-
-@pytest.fixture(scope="session")
-def toolchain_cache() -> Path:
-    """The cache folder that keeps the compiled standard library from run to run."""
-    return REAL_CACHE
-
-
-@pytest.fixture(scope="session")
-def toolchain(toolchain_cache: Path) -> Toolchain:
-    """A real toolchain; the private sysroot is compiled where only that is missing. Fails instead of skipping in CI."""
-    try:
-        return find_toolchain(toolchain_cache)
-    except ToolchainError:
-        pass
-    try:
-        return install_toolchain(toolchain_cache, lambda progress: None, methods=())
-    except ToolchainError as exc:
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"CI needs a Rust toolchain: {exc} ({exc.hint})")
-        pytest.skip(f"no Rust toolchain for wasm32: {exc} ({exc.hint})")
 
 
 class Machine:
