@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -141,3 +142,13 @@ def test_the_installed_program_shows_its_help_and_version(installed: Environment
     assert shown.startswith("Usage: akatsuki ")
     assert {"design", "run", "modules", "doctor"} <= {*re.findall(r"^  (\w+)", shown, flags=re.MULTILINE)}
     assert akatsuki_wasm.__version__ in installed.run("--version", program="akatsuki", cwd=tmp_path)
+
+
+@pytest.mark.toolchain
+def test_the_installed_program_turns_a_prompt_into_a_result(installed: Environment, tmp_path: Path) -> None:
+    """Scaffold, prelude, catalogue and migrations are found far from any checkout."""
+    prompt = "a function margin(price, cost) = (price - cost) / price"
+    made = json.loads(installed.run("design", "wasm", prompt, "--json", program="akatsuki", cwd=tmp_path))
+    assert (made["name"], made["version"]) == ("margin", "1.0.0")
+    assert installed.run("run", "margin", "margin", "20", "15", program="akatsuki", cwd=tmp_path) == "0.25\n"
+    assert "design_to_run" in installed.run("pipeline", "list", program="akatsuki", cwd=tmp_path)
