@@ -14,6 +14,7 @@ from collections import namedtuple
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -250,9 +251,17 @@ class _Reader:
         return Result(ok)
 
 
+_CLASSES: WeakValueDictionary[Record, type[Any]] = WeakValueDictionary()
+
+
 @lru_cache(maxsize=256)
 def record_class(record: Record) -> type[Any]:
-    """The named tuple that a record is in Python; a field named as a Python keyword gets a trailing underscore."""
+    """The named tuple that a record is in Python; a field named as a Python keyword gets a trailing underscore.
+
+    Equal records have one class for as long as anything refers to it, so that values can be told by their class.
+    """
     fields = [f"{name}_" if keyword.iskeyword(name) else name for name, _ in record.fields]
     title = "".join(part.capitalize() for part in record.name.split("_"))
-    return namedtuple(title, fields)
+    # The cache in front keeps recent classes alive; this one finds those that it forgot and somebody still has.
+    made: type[Any] = namedtuple(title, fields)
+    return _CLASSES.setdefault(record, made)

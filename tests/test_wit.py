@@ -57,3 +57,10 @@ def test_every_word_of_a_kebab_name_begins_with_a_letter(name: str) -> None:
 def test_what_is_no_type(text: str) -> None:
     with pytest.raises(ValueError, match="is not a type"):
         wit.parse(text)
+
+
+def test_a_record_has_one_class_however_many_others_were_seen() -> None:
+    image = wit.record_class(wit.IMAGE)
+    for number in range(600):
+        wit.record_class(wit.Record(f"r{number}", (("x", wit.U8),)))
+    assert wit.record_class(wit.IMAGE) is image

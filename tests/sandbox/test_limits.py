@@ -143,7 +143,7 @@ def test_a_loop_meets_its_deadline(sandbox: Sandbox, text: str) -> None:
     assert str(caught.value) == "f ran past its limit of 100 ms"
     assert caught.value.hint == "give it less work, or a longer time limit (at most 30,000 ms)"
     assert took >= 0.1
-    assert took < 1.0  # generous: the machine may be busy
+    assert took < 10.0  # a hang is what this would catch: the machine may be busy
 
 
 def test_a_deadline_holds_with_busy_python_threads(sandbox: Sandbox) -> None:
