@@ -263,5 +263,4 @@ def record_class(record: Record) -> type[Any]:
     fields = [f"{name}_" if keyword.iskeyword(name) else name for name, _ in record.fields]
     title = "".join(part.capitalize() for part in record.name.split("_"))
     # The cache in front keeps recent classes alive; this one finds those that it forgot and somebody still has.
-    made: type[Any] = namedtuple(title, fields)
-    return _CLASSES.setdefault(record, made)
+    return _CLASSES.setdefault(record, namedtuple(title, fields))
