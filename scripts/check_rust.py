@@ -23,6 +23,9 @@ from akatsuki_wasm.rust.toolchain import TARGET, Toolchain, find_toolchain
 ROOT = Path(__file__).parents[1]
 EXAMPLE = Path(__file__).with_name("check_rust_example.rs")
 ALLOWED_LINTS = (
+    # The list below serves several versions of clippy.
+    "unknown_lints",
+    "renamed_and_removed_lints",
     # The glue is rendered alike for types that need a dereference and types that do not.
     "clippy::explicit_auto_deref",
     "clippy::borrow_deref_ref",
@@ -42,12 +45,15 @@ ALLOWED_LINTS = (
 
 
 def beside(toolchain: Toolchain, program: str) -> Path:
-    """The program of the same toolchain.
+    """The program of the same toolchain; rustup is asked for it where it is missing.
 
     Raises:
-        SystemExit: It is not installed.
+        SystemExit: It cannot be had.
     """
     path = toolchain.rustc.with_name(program)
+    if not path.exists() and toolchain.kind == "rustup":
+        name = toolchain.rustc.parent.parent.name
+        subprocess.run(["rustup", "component", "add", "--toolchain", name, "rustfmt", "clippy"], check=False)
     if not path.exists():
         sys.exit(f"{program} is not beside {toolchain.rustc}\n  run: rustup component add rustfmt clippy")
     return path
