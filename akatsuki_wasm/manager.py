@@ -178,16 +178,7 @@ class AkatsukiPluginManager(pluggy.PluginManager):
             StageUnhandledError: All passed; the error names who was asked.
             PluginError: A plugin failed with something else than an `AkatsukiError`.
         """
-        caller = getattr(self.hook, hook)
-        try:
-            answer = caller(**arguments)
-        except AkatsukiError:
-            raise
-        except Exception as exc:
-            raise PluginError(
-                f"a plugin failed in {hook}: {type(exc).__name__}: {exc}",
-                hint="Run again with --verbose for the traceback, or block the plugin with --block NAME.",
-            ) from exc
+        answer = self._call(hook, arguments)
         if answer is None:
             asked = ", ".join(self.implementers(hook)) or "nobody"
             raise StageUnhandledError(
@@ -202,8 +193,11 @@ class AkatsukiPluginManager(pluggy.PluginManager):
         Raises:
             PluginError: A plugin failed with something else than an `AkatsukiError`.
         """
+        self._call(hook, arguments)
+
+    def _call(self, hook: str, arguments: dict[str, Any]) -> Any:
         try:
-            getattr(self.hook, hook)(**arguments)
+            return getattr(self.hook, hook)(**arguments)
         except AkatsukiError:
             raise
         except Exception as exc:
