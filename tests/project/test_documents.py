@@ -2,7 +2,8 @@
 
 In each document, in order and in one folder that has a ``photo.jpg``: a Python block runs in the document's one
 namespace; a block with a title is written to the file of that name; of a console block every ``$ akatsuki`` command
-runs, and the lines below it are its whole output. ``<!-- not run: REASON -->`` before a block leaves it out.
+runs, and the lines below it are its whole output. ``<!-- not run: REASON -->`` before a block leaves it out;
+``<!-- exit code: N -->`` says that its commands fail so; the lines below are then the end of what they say on stderr.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from .conftest import ROOT
 
 FENCE = re.compile(
     r"(?:<!-- not run: (?P<reason>[^>]+) -->\n+)?"
+    r"(?:<!-- exit code: (?P<exit>\d+) -->\n+)?"
     r"^```(?P<language>\w+)(?: title=\"(?P<title>[^\"]+)\")?\n(?P<text>.*?)^```$",
     flags=re.MULTILINE | re.DOTALL,
 )
@@ -39,13 +41,19 @@ class Block:
     text: str
     line: int
     reason: str | None
+    exit_code: int
 
 
 def blocks(path: Path) -> list[Block]:
     text = path.read_text("utf-8")
     return [
         Block(
-            found["language"], found["title"], found["text"], text[: found.start("text")].count("\n"), found["reason"]
+            found["language"],
+            found["title"],
+            found["text"],
+            text[: found.start("text")].count("\n"),
+            found["reason"],
+            int(found["exit"] or 0),
         )
         for found in FENCE.finditer(text)
     ]
@@ -69,7 +77,7 @@ def documents() -> list[str]:
     ]
 
 
-def run_command(line: str, expected: str) -> None:
+def run_command(line: str, expected: str, exit_code: int) -> None:
     program, *arguments = shlex.split(line)
     if program != "akatsuki":
         return
@@ -81,8 +89,10 @@ def run_command(line: str, expected: str) -> None:
         text=True,
         timeout=300,
     )
-    assert done.returncode == 0, f"$ {line}\n{done.stdout}{done.stderr}"
-    if expected:
+    assert done.returncode == exit_code, f"$ {line}\n{done.stdout}{done.stderr}"
+    if exit_code:
+        assert done.stderr.endswith(expected), line
+    elif expected:
         assert done.stdout == expected, line
 
 
@@ -107,7 +117,7 @@ def test_the_examples_of_a_document_run(name: str, tmp_path: Path, monkeypatch: 
             exec(compile("\n" * block.line + block.text, ROOT / name, "exec"), namespace)
         elif block.language == "console":
             for line, expected in commands(block.text):
-                run_command(line, expected)
+                run_command(line, expected, block.exit_code)
         if block.title and block.title.startswith("test_"):
             tests = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", block.title]
             done = subprocess.run(tests, capture_output=True, text=True, timeout=300)
