@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from akatsuki_wasm.offline.mentions import Mention, names_knob
-from akatsuki_wasm.offline.operations import Knob, load_catalogue
+from akatsuki_wasm.offline.operations import Knob, Operation, load_catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,6 +19,22 @@ REACH = 40
 _LINKS = ("of", "to", "at", "by", "is", "with", "the", "a", "as")
 
 
+def bind_settings(tokens: list[Token], mentions: list[Mention]) -> set[int]:
+    """Applies words that set parameters of an operation in their clause: "to the left", "monthly", 左に."""
+    used = set()
+    for index, token in enumerate(tokens):
+        for meaning in token.meanings:
+            if meaning.role != "setting" or meaning.operation is None:
+                continue
+            for mention in _nearest(index, tokens, mentions):
+                if mention.operation is meaning.operation:
+                    values = {**mention.phrase.values, **meaning.value}
+                    mention.phrase = replace(mention.phrase, values=values)
+                    used.add(index)
+                    break
+    return used
+
+
 def bind_intensities(tokens: list[Token], mentions: list[Mention]) -> set[int]:
     """Multiplies the factors of mentions; returns the indexes of the words that found one.
 
@@ -27,8 +44,11 @@ def bind_intensities(tokens: list[Token], mentions: list[Mention]) -> set[int]:
     used = set()
     by_token = {mention.first: mention for mention in mentions}
     for index, token in enumerate(tokens):
+        if token.means("hedge") or token.means("hedge-after"):
+            used |= _hedge(index, tokens, by_token)
+            continue
         intensity, up, down = token.means("intensity"), token.means("up"), token.means("down")
-        if not (intensity or up or down) or index in by_token:
+        if not (intensity or up or down) or index in by_token or index in used:
             continue
         mention = _spoken_of(index, tokens, by_token)
         if mention is None or mention.operation.main_knob is None:
@@ -36,15 +56,31 @@ def bind_intensities(tokens: list[Token], mentions: list[Mention]) -> set[int]:
         used.add(index)
         mention.stressed = True
         knob = mention.operation.main_knob
+        mention.moved |= bool(up or down)
         if down:
-            mention.direction *= -1
+            mention.direction = -1
         elif up:
             mention.factor *= 1.0 if knob.is_signed else 1.25
         elif intensity and token.means("weak") and knob.is_signed and not mention.phrase.values:
-            mention.direction *= -1
+            mention.direction = -1
         elif intensity:
             mention.factor *= float(intensity.value)
     return used
+
+
+def _hedge(index: int, tokens: list[Token], by_token: dict[int, Mention]) -> set[int]:
+    """Marks what the prompt wants not too much of: "not too warm", "not too strong", 暗すぎない."""
+    if tokens[index].means("hedge-after"):
+        mention = _spoken_of(index, [*tokens[: index + 1]], by_token)
+        strong = set()
+    else:
+        mention = _spoken_of(index, tokens, by_token)
+        following = tokens[index + 1] if index + 1 < len(tokens) else None
+        strong = {index + 1} if following and following.means("intensity") else set()
+    if mention is None:
+        return set()
+    mention.hedged = True
+    return {index, *strong}
 
 
 def _spoken_of(index: int, tokens: list[Token], by_token: dict[int, Mention]) -> Mention | None:
@@ -54,7 +90,8 @@ def _spoken_of(index: int, tokens: list[Token], by_token: dict[int, Mention]) ->
         return by_token[index - 1]
     forward = _until_break(range(index + 1, len(tokens)), tokens)
     backward = _until_break(range(index - 1, -1, -1), tokens)
-    for places in (forward, backward, range(index + 1, min(len(tokens), index + REACH))):
+    beyond = range(index + 1, min(len(tokens), index + REACH))
+    for places in (forward, backward, beyond, range(index - 1, max(-1, index - REACH), -1)):
         for place in places:
             if place in by_token:
                 return by_token[place]
@@ -83,16 +120,22 @@ def bind_numbers(tokens: list[Token], mentions: list[Mention]) -> tuple[set[int]
             continue
         name_at, word = _knob_word(index, tokens)
         for mention in _nearest(index, tokens, mentions):
+            mention.moved |= _is_difference(index, tokens, mention)
             if _set(mention, token, word, remarks):
                 used.add(index)
                 mention.stressed = True
                 for twin in mentions:
                     if twin is not mention and twin.first == mention.first:
                         _set(twin, token, word, [])
-                if name_at is not None:
+                if name_at is not None and word is not None and names_knob(mention.operation, word):
                     used.add(name_at)
                 break
     return used, remarks
+
+
+def _is_difference(index: int, tokens: list[Token], mention: Mention) -> bool:
+    """Whether a number says by how much: "shrink by 25%", "25% smaller"."""
+    return (index > 0 and tokens[index - 1].text == "by") or (mention.first == index + 1 and mention.phrase.is_exact)
 
 
 def _knob_word(index: int, tokens: list[Token]) -> tuple[int | None, tuple[str, ...] | None]:
@@ -124,8 +167,14 @@ def _nearest(index: int, tokens: list[Token], mentions: list[Mention]) -> Iterab
 def _set(mention: Mention, token: Token, word: tuple[str, ...] | None, remarks: list[str]) -> bool:
     """Sets a free parameter of `mention` that fits; False where there is none."""
     assert token.number is not None  # noqa: S101 - callers pass numbers
-    if token.unit in ("percent", "times") and mention.operation.percent:
-        mention.operation = load_catalogue().operations[mention.operation.percent]
+    meant = _meant(mention.operation, token)
+    if meant:
+        mention.operation = load_catalogue().operations[meant]
+    if token.unit == "ratio":
+        if mention.values or not {"across", "down"} <= {knob.name for knob in mention.operation.knobs}:
+            return False
+        mention.values |= {"across": token.number, "down": token.second}
+        return True
     if token.unit == "size":
         if not {"width", "height"} <= {knob.name for knob in mention.operation.knobs}:
             return False
@@ -143,23 +192,58 @@ def _set(mention: Mention, token: Token, word: tuple[str, ...] | None, remarks: 
     return False
 
 
+def _meant(operation: Operation, token: Token) -> str:
+    """The operation that is meant instead of the named one, by the kind of number beside it."""
+    assert token.number is not None  # noqa: S101 - callers pass numbers
+    if token.unit in ("percent", "times"):
+        return operation.percent
+    if token.unit == "ratio":
+        return operation.ratio
+    is_side = token.unit == "" and token.number >= 20 and token.number.is_integer()
+    return operation.sized if token.unit in ("pixels", "size") or is_side else ""
+
+
 def _fits(knob: Knob, token: Token, is_named: bool) -> bool:
+    assert token.number is not None  # noqa: S101 - callers pass numbers
     match token.unit:
         case "percent":
-            return knob.unit in ("amount", "factor") or knob.type == "R"
+            return knob.unit in ("amount", "factor") or knob.type == "R" or _is_level(knob)
         case "pixels":
             return knob.unit in ("pixels", "width", "height")
         case "degrees":
             return knob.unit == "degrees" or knob.type == "R"
+        case "" if knob.unit == "named":
+            return is_named
+        case "" if knob.unit == "rate":
+            return is_named or abs(token.number) < 1
         case "times":
-            return knob.unit == "factor"
+            # Twice as bright or as warm is no sum: -1 to 1 are black to white, cold to warm.
+            is_sum = knob.is_signed and knob.maximum == 1
+            return knob.unit == "factor" or (knob.unit == "amount" and not is_sum)
         case _:
-            return knob.unit != "color" or is_named
+            # "6500 K" is no amount: better not understood than cut to 1.
+            return (knob.unit not in ("color", "ratio") or is_named) and not (
+                knob.unit == "amount" and token.number > 999
+            )
 
 
 def _value(knob: Knob, mention: Mention, token: Token, remarks: list[str]) -> float:
     assert token.number is not None  # noqa: S101 - callers pass numbers
     number = token.number / 100 if token.unit == "percent" else token.number
+    if token.unit == "percent" and _is_level(knob):
+        return _in_range(knob, number * 255, remarks)
+    if knob.unit == "rate" and token.unit == "" and abs(number) >= 1:
+        remarks.append(f"read {token.text} for {knob.name} as {token.text} %")
+        return _in_range(knob, number / 100, remarks)
+    factor = mention.phrase.values.get(knob.name)
+    if knob.unit == "factor" and token.unit == "percent" and mention.moved and isinstance(factor, float):
+        return _in_range(knob, 1 - number if factor < 1 else 1 + number, remarks)
+    if knob.unit == "amount" and _is_multiple(knob, mention, token):
+        remarks.append(f"read {token.text} for {mention.operation.id} as {number:g} times what it is")
+        return _in_range(knob, number - 1.0, remarks)
+    if knob.unit == "amount" and token.unit == "times":
+        assert isinstance(knob.default, float)  # noqa: S101 - the catalogue's test reads all
+        return _in_range(knob, number if number < 1 else knob.default * number, remarks)
     if knob.unit == "amount" and token.unit == "" and knob.maximum is not None and knob.maximum < abs(number) <= 100:
         number /= 100
         remarks.append(f"read {token.text} for {mention.operation.id} as {token.text} %")
@@ -170,6 +254,19 @@ def _value(knob: Knob, mention: Mention, token: Token, remarks: list[str]) -> fl
     if turned and knob.minimum is not None and knob.minimum < 0 and number > 0:
         number = -number
     return _in_range(knob, number, remarks)
+
+
+def _is_level(knob: Knob) -> bool:
+    return knob.unit == "number" and knob.maximum == 255 and not knob.is_integer
+
+
+def _is_multiple(knob: Knob, mention: Mention, token: Token) -> bool:
+    """Whether a number says how many times as much: "contrast 120%", "brightness 1.2", "half the saturation"."""
+    if token.number is None or not knob.is_signed or token.text.startswith(("+", "-")):
+        return False
+    if token.unit == "percent":
+        return 100 < token.number <= 300 and not mention.moved
+    return token.unit == "times" or (token.unit == "" and 1 < token.number <= 3)
 
 
 def _in_range(knob: Knob, number: float, remarks: list[str]) -> float:

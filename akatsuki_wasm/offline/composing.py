@@ -108,8 +108,20 @@ def compose_image(choices: Sequence[Choice], *, function: str | None = None) -> 
 
 
 def _in_order(choices: Sequence[Choice]) -> str:
-    steps = [choice.label.replace("_", " ") for choice in choices]
-    return f"Applies {', '.join(steps[:-1])} and {steps[-1]}, in this order."
+    """What the operations do, one after the other, as a sentence."""
+    steps: list[str] = []
+    for choice in choices:
+        known = any("the picture" in step for step in steps)
+        steps.append(_does(choice).format(it="it" if known else "the picture"))
+    text = f"{', '.join(steps[:-1])} and {steps[-1]}."
+    return text[0].upper() + text[1:]
+
+
+def _does(choice: Choice) -> str:
+    knob = choice.operation.main_knob
+    value = choice.values.get(knob.name, knob.default) if knob else None
+    less = knob is not None and isinstance(value, int | float) and value < (knob.neutral or 0.0)
+    return (choice.operation.does_less if less else "") or choice.operation.does
 
 
 def _parameters(choices: Sequence[Choice]) -> list[list[ShownParameter]]:

@@ -28,7 +28,7 @@ MAX_FORMULA = 2_000
 # A run of other letters is tried from its start only, and not given back: the search stays linear.
 _HEAD_NAME = (
     r"(?P<name>(?<![A-Za-z0-9_.])(?:[A-Za-z_][A-Za-z0-9_]*+|[\u0370-\u03ff])"
-    r"|(?<![\u4e00-\u9fff々\u30a1-\u30fa\u30fc])[\u4e00-\u9fff々\u30a1-\u30fa\u30fc]++)"
+    r"|(?<![\u4e00-\u9fff々\u30a1-\u30fa\u30fc])[\u4e00-\u9fff々\u30a1-\u30fa\u30fc]++(?:[きりしみげけい][\u4e00-\u9fff々]*+)*+)"
 )
 _CALL_HEAD = re.compile(rf"{_HEAD_NAME}\s*\((?P<parameters>[^()<>]*)\)\s*:?=(?!=)")
 _NAME_HEAD = re.compile(rf"{_HEAD_NAME}\s*:?=(?!=)")
@@ -65,7 +65,7 @@ def find_definitions(prompt: str) -> list[Found]:
     """The formulas of a prompt, in order; an empty list where there is none.
 
     Raises:
-        GenerateError: There is one, and it is wrong: with its column and a caret.
+        GenerateError: There is one, and it is wrong: with its column.
     """
     found: list[Found] = []
     for segment in _END.split(fold(prompt)):
@@ -124,9 +124,11 @@ def _definition(segment: str, head: re.Match[str], is_call: bool, before: list[F
 def _looks_like_formula(text: str) -> bool:
     """Whether ``name = text`` computes something: "strength = 0.5" and "name=foo" do not."""
     try:
-        tree, _ = parse_prefix(text)
+        tree, taken = parse_prefix(text)
     except GenerateError:
         return re.search(rf"(?:{NAME}|\d|\))\s*[-+*/^(]", text) is not None
+    if isinstance(tree, Number) and re.match(rf"{NAME}\s*(?:$|[-+*/^])", text[taken:]):
+        return True  # 2x + 1: what is wrong with it is said
     names = any(isinstance(each, Name) for each in walk(tree))
     return names and not isinstance(tree, Name)
 
@@ -250,7 +252,8 @@ def _check_call(call: Call, definition: Definition, known: dict[str, Definition]
             hint = f"Multiplication is not implied: write `{call.function} * (`."
         raise GenerateError(
             f"the formula {definition.name} calls `{call.function}`, which is no function that formulas have",
-            hint=hint or f"There are {', '.join(FUNCTIONS)}.",
+            hint=hint
+            or "There are sqrt, exp, ln, min, max, where and more: see the catalogue's page in the documentation.",
         )
     if len(call.arguments) < fewest or (most is not None and len(call.arguments) > most):
         wanted = str(fewest) if fewest == most else f"{fewest} or more" if most is None else f"{fewest} to {most}"

@@ -139,15 +139,24 @@ def walk(tree: Expression) -> Iterator[Expression]:
 
 
 def formula_error(problem: str, text: str, at: int, advice: str) -> GenerateError:
-    """An error with its place: the column in the message, the caret below the formula in the hint."""
-    import unicodedata
-
+    """An error with its place, in one line: the column counts characters of the formula from 1."""
     at = min(at, len(text))
-    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text[:at])
     return GenerateError(
-        f"the formula `{text}` cannot be read: {problem} at column {at + 1}",
-        hint=f"{advice}\n  {text}\n  {' ' * (at + wide)}^",
+        f"the formula `{_excerpt(text, at)}` cannot be read: {problem} at column {at + 1}", hint=advice
     )
+
+
+def _excerpt(text: str, at: int) -> str:
+    """The formula, or of a long one what stands around a place."""
+    text = " ".join(text.split("\n"))
+    if len(text) <= _SHOWN:
+        return text
+    start = max(0, min(at - _SHOWN // 2, len(text) - _SHOWN))
+    end = start + _SHOWN
+    return f"{'...' if start else ''}{text[start:end]}{'...' if end < len(text) else ''}"
+
+
+_SHOWN = 80
 
 
 _LEVELS = {"+": 1, "-": 1, "*": 2, "/": 2, "%": 2, "^": 4}

@@ -36,6 +36,8 @@ def render_formulas(found: Sequence[Found]) -> tuple[Composition, list[str]]:
         remarks += _semantics(definition, functions)
     rust = render("functions.rs.j2", functions=rendered, helpers=list(helpers.values())).replace("/// \n", "///\n")
     name = joined(list(functions.values()), "formulas")
+    # `f` names a function well, and a module badly.
+    name = name if len(name) > 2 else f"formula_{name}"
     description = "; ".join(_shown(each) for each in definitions)
     description = description if len(description) <= 200 else f"{description[:197]}..."
     made = Composition(rust, name.replace("_", "-"), description, tuple(functions.values()), ())

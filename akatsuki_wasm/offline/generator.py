@@ -64,7 +64,7 @@ def _from_formulas(found: list[Found]) -> GuestSource:
     return GuestSource(
         rust=made.rust,
         name=made.name,
-        description=f"{made.description.rstrip('.')} ({HONEST})",
+        description=made.description,
         generator=NAME,
         notes=(*notes, *(_sentence(remark) for remark in remarks)),
     )
@@ -77,7 +77,7 @@ def _sentence(text: str) -> str:
 def _from_catalogue(prompt: str) -> GuestSource:
     reading = read(prompt)
     if not reading.is_convincing:
-        raise no_match(reading)
+        raise no_match(reading, prompt)
     image = [choice for choice in reading.choices if choice.operation.kind == "image"]
     others = [choice for choice in reading.choices if choice.operation.kind != "image"]
     parts = [compose_image(image)] if image else []
@@ -87,7 +87,7 @@ def _from_catalogue(prompt: str) -> GuestSource:
     return GuestSource(
         rust=made.rust,
         name=made.name,
-        description=f"{made.description.rstrip('.')} ({HONEST})",
+        description=made.description,
         generator=NAME,
         examples=examples,
         notes=_notes(reading),

@@ -21,12 +21,13 @@ if TYPE_CHECKING:
 
 Role = Literal[
     "operation", "knob", "intensity", "up", "down", "weak", "then", "after", "not-before", "not-after",
-    "ignored", "image", "column", "text", "out-of-reach", "part", "verb",
+    "ignored", "image", "column", "text", "out-of-reach", "part", "verb", "setting", "number", "hedge", "hedge-after",
 ]  # fmt: skip
 
 _RAW = re.compile(
     r"""
-    (?P<number>[+-]?(?:\d+(?:,\d{3})+(?:\.\d+)?|\d+\.?\d*|\.\d+)(?!\d))
+    (?P<dots>\.{2,})
+    | (?P<number>[+-]?(?:\d+(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?!\d))
     | (?P<word>[a-z_][a-z0-9_]*(?:'[a-z]+)?(?:[&/][a-z](?![a-z]))?)
     | (?P<arrow>->|>>)
     | (?P<break>[,.;:!?、。,;()\[\]{}"「」『』|\n])
@@ -53,9 +54,10 @@ class Meaning:
 
     Attributes:
         role: What it does in a sentence.
-        operation: For ``operation``.
+        operation: For ``operation`` and ``setting``.
         phrase: For ``operation``: the words with what they set.
-        value: A factor for ``intensity``, the parameter's word for ``knob``.
+        value: A factor for ``intensity``, the parameter's word for ``knob``, values for ``setting``, the
+            number itself for ``number``.
     """
 
     role: Role
@@ -66,9 +68,9 @@ class Meaning:
 
 @dataclass(frozen=True)
 class Lexicon:
-    """Phrases by their first key, longest first."""
+    """Phrases, and the lengths that those with a first key have, longest first."""
 
-    by_first: dict[str, tuple[tuple[str, ...], ...]]
+    lengths: dict[str, tuple[int, ...]]
     meanings: dict[tuple[str, ...], tuple[Meaning, ...]]
     words: tuple[str, ...]
     """Single Latin words of four letters or more that name operations, for finding typing errors."""
@@ -129,8 +131,12 @@ def load_lexicon() -> Lexicon:
     for operation in load_catalogue().operations.values():
         for phrase in operation.phrases:
             learn(phrase.text, Meaning("operation", operation, phrase))
-        learn(operation.id.replace("_", " "), Meaning("operation", operation, Phrase(operation.id.replace("_", " "))))
-        learn(operation.id, Meaning("operation", operation, Phrase(operation.id)))
+        own = {keys(phrase.text) for phrase in operation.phrases}
+        for text in (operation.id.replace("_", " "), operation.id):
+            if keys(text) not in own:
+                learn(text, Meaning("operation", operation, Phrase(text)))
+        for text, values in operation.settings.items():
+            learn(text, Meaning("setting", operation, value=values))
         for knob in operation.knobs:
             for word in (knob.name, *knob.words):
                 learn(word, Meaning("knob", value=keys(word)))
@@ -141,13 +147,14 @@ def load_lexicon() -> Lexicon:
         # The same operation named twice by one stem ("blur", "blurry") is one meaning.
         seen: dict[Any, Meaning] = {}
         for meaning in known:
-            seen.setdefault((meaning.role, meaning.operation.id if meaning.operation else meaning.value), meaning)
+            word = meaning.phrase.text if meaning.phrase and meaning.phrase.is_exact else ""
+            seen.setdefault((meaning.role, meaning.operation.id if meaning.operation else meaning.value, word), meaning)
         meanings[phrase_keys] = list(seen.values())
-    by_first: dict[str, list[tuple[str, ...]]] = {}
+    lengths: dict[str, set[int]] = {}
     for phrase_keys in meanings:
-        by_first.setdefault(phrase_keys[0], []).append(phrase_keys)
+        lengths.setdefault(phrase_keys[0], set()).add(len(phrase_keys))
     return Lexicon(
-        by_first={first: tuple(sorted(each, key=len, reverse=True)) for first, each in by_first.items()},
+        lengths={first: tuple(sorted(each, reverse=True)) for first, each in lengths.items()},
         meanings={phrase_keys: tuple(known) for phrase_keys, known in meanings.items()},
         words=tuple(_single_words()),
     )
@@ -164,6 +171,9 @@ def _general_words() -> Iterable[tuple[Role, Iterable[tuple[str, Any]]]]:
     yield "up", plain(words["direction"]["up"])
     yield "down", plain(words["direction"]["down"])
     yield "weak", plain(words["weak_is_down"]["words"])
+    yield "number", words["numbers"].items()
+    yield "hedge", plain(words["hedge"]["before"])
+    yield "hedge-after", plain(words["hedge"]["after"])
     yield "then", plain(words["order"]["then"])
     yield "after", plain(words["order"]["after"])
     yield "not-before", plain(words["negation"]["before"])

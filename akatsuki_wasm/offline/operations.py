@@ -15,7 +15,7 @@ from akatsuki_wasm.contracts import Example
 from akatsuki_wasm.resources import data_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 Kind = Literal["image", "column", "text"]
 Form = Literal["pixel", "whole", "function"]
@@ -26,7 +26,7 @@ KINDS: tuple[Kind, ...] = ("image", "column", "text")
 STAGES = ("geometry", "tone", "colour", "texture", "finish")
 """The order in which image operations are applied where the prompt says nothing about it."""
 
-Unit = Literal["amount", "factor", "pixels", "degrees", "number", "width", "height", "color"]
+Unit = Literal["amount", "factor", "pixels", "degrees", "number", "width", "height", "color", "ratio", "rate", "named"]
 
 
 @dataclass(frozen=True)
@@ -73,11 +73,15 @@ class Phrase:
         text: In lower case, English or Japanese.
         values: Parameters that the words set, such as a negative amount for "darken".
         label: What the operation is called in a function's name when these words were used, or empty for its id.
+        is_weak: Whether the words mean other things as often ("turn", "negative"): they give way to what is clear.
+        is_exact: Whether no other form of the word counts: "lighter" brightens, "light" says how strong.
     """
 
     text: str
     values: Mapping[str, float | str] = field(default_factory=dict)
     label: str = ""
+    is_weak: bool = False
+    is_exact: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,8 @@ class Operation:
         stage: One of `STAGES` for an image operation, else empty.
         family: The data file's stem, for grouping in the documentation.
         help: One line.
+        does: For an image operation: what it does, as part of a sentence, with ``{it}`` for the picture.
+        does_less: The same where the main parameter is below its neutral value; empty where it has one direction.
         form: What `rust` is.
         rust: A jinja2 template of Rust; each knob is a variable that holds the parameter's name.
         phrases: What names it.
@@ -102,6 +108,13 @@ class Operation:
         fallible: Whether the expression is a ``Result``.
         includes: Other operations that are part of this one: id -> the knob that takes their amount.
         percent: The operation that is meant instead when a percentage or a factor is given (resize -> scale).
+        sized: The operation that is meant instead when pixels are given (scale -> resize).
+        ratio: The operation that is meant instead when a shape such as 16:9 is given (crop -> crop_ratio).
+        replaces: Operations that this one stands for where both are named without numbers ("crop a square").
+        blocks: Operations whose weak words directly before this one do not count ("red frame" tints nothing).
+        settings: Words that set parameters and name nothing by themselves (to the left, monthly).
+        weak_needs: A unit that a number beside a weak word must have.
+        shape: Operations of one shape that are named as "from this to that" mean the second only.
         absorbs: Operations whose words, after this one in a clause, only say what this one does (色相を45度回転).
         examples: Calls that hold.
     """
@@ -123,6 +136,15 @@ class Operation:
     fallible: bool = False
     includes: Mapping[str, str] = field(default_factory=dict)
     percent: str = ""
+    sized: str = ""
+    ratio: str = ""
+    replaces: tuple[str, ...] = ()
+    blocks: tuple[str, ...] = ()
+    settings: Mapping[str, Mapping[str, float | str]] = field(default_factory=dict)
+    weak_needs: str = ""
+    shape: str = ""
+    does: str = ""
+    does_less: str = ""
     absorbs: tuple[str, ...] = ()
     examples: tuple[Example, ...] = ()
 
@@ -168,10 +190,6 @@ def load_catalogue() -> Catalogue:
 def _operation(entry: dict[str, Any], document: dict[str, Any], family: str) -> Operation:
     kind = document["kind"]
     form = entry.get("form", "pixel" if kind == "image" else "function")
-    phrases = [Phrase(text) for text in (*entry.get("english", ()), *entry.get("japanese", ()))]
-    for text, values in entry.get("phrases", {}).items():
-        numbers = {name: value for name, value in values.items() if name != "label"}
-        phrases.append(Phrase(text, numbers, values.get("label", "")))
     return Operation(
         id=entry["id"],
         kind=kind,
@@ -179,7 +197,7 @@ def _operation(entry: dict[str, Any], document: dict[str, Any], family: str) -> 
         help=entry["help"],
         form=form,
         rust=entry["rust"].strip("\n"),
-        phrases=tuple(phrases),
+        phrases=tuple(_phrases(entry, document.get("units", {}))),
         knobs=tuple(_knob(each) for each in entry.get("knob", ())),
         inputs=tuple(_knob(each) for each in entry.get("input", ())),
         result=entry.get("result", "Image" if kind == "image" else ""),
@@ -189,10 +207,41 @@ def _operation(entry: dict[str, Any], document: dict[str, Any], family: str) -> 
         helpers=entry.get("helpers", "").strip("\n"),
         fallible=entry.get("fallible", False),
         includes=entry.get("includes", {}),
-        percent=entry.get("percent", ""),
+        **{
+            name: entry.get(name, "")
+            for name in ("percent", "sized", "ratio", "weak_needs", "shape", "does", "does_less")
+        },
+        replaces=tuple(entry.get("replaces", ())),
+        blocks=tuple(entry.get("blocks", ())),
+        settings=entry.get("settings", {}),
         absorbs=tuple(entry.get("absorbs", ())),
         examples=tuple(_example(entry["id"], each) for each in entry.get("example", ())),
     )
+
+
+def _phrases(entry: dict[str, Any], units: Mapping[str, list[str]]) -> Iterable[Phrase]:
+    weak, exact = frozenset(entry.get("weak", ())), frozenset(entry.get("exact", ()))
+    for text in dict.fromkeys((*entry.get("english", ()), *entry.get("japanese", ()))):
+        yield Phrase(text, is_weak=text in weak, is_exact=text in exact)
+    for text, values in entry.get("phrases", {}).items():
+        numbers = {name: value for name, value in values.items() if name != "label"}
+        yield Phrase(text, numbers, values.get("label", ""), text in weak, text in exact)
+    if "convert" in entry:
+        known = {*entry.get("english", ()), *entry.get("japanese", ())}
+        names = dict.fromkeys(_conversions(*(units[name] for name in entry["convert"])))
+        yield from (Phrase(text) for text in names if text not in known)
+
+
+def _conversions(sources: list[str], targets: list[str]) -> Iterable[str]:
+    """How people ask for one unit in another."""
+    for source in sources:
+        for target in targets:
+            if max(source + target) < "\u0100":
+                yield from (f"{source} {word} {target}" for word in ("to", "in", "into", "->", "as", "2"))
+                yield f"{target} from {source}"
+            yield from (f"{source}{word}{target}" for word in ("から", "を"))
+            if not (source.isascii() and target.isascii()):
+                yield f"{source} -> {target}"
 
 
 def _knob(entry: dict[str, Any]) -> Knob:

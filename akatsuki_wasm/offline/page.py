@@ -19,6 +19,12 @@ for them. What it understood and what it did not is in the notes of every answer
 * Operations on numbers and texts become one function each, in one module: `"word count and slug"`.
 * Words say how strong (*slightly*, *very*, *strong*, 少し, 強めに), numbers with or without units set parameters
   (`sepia 0.4`, `50%`, `3px`, `45 degrees`, `800x600`, 90度), and *without grain*, 粒状なし leave out.
+* Words that mean other things as often (*turn*, *square*, *negative*) give way to clear ones: "turn titles into slugs"
+  rotates nothing. Fractions and shapes are read too: *half the saturation*, *16:9*, *25% smaller*, 彩度を半分に.
+* Neighbouring operations on single pixels become one pass over the picture. It computes with floating-point numbers and
+  clips to 0..255 once, at its end: brightening and darkening again loses nothing within a pass.
+* A sentence in which the catalogue knows no operation, or that asks for what it cannot do (parts of a picture,
+  recognition, translation), is refused with those words named.
 * A formula becomes exactly that function; see the end of this page.
 """
 _FORMULAS = """\

@@ -32,7 +32,11 @@ if TYPE_CHECKING:
 MAX_DEPTH = 60
 """Brackets and operators inside each other; Python's own recursion ends at some hundreds of them."""
 
-NAME = r"(?:[A-Za-z_][A-Za-z0-9_]*|[\u0370-\u03ff]|[\u4e00-\u9fff々\u30a1-\u30fa\u30fc]+)"
+# A Japanese name may have a kana ending inside or behind: 値引き後, 売り上げ.
+NAME = (
+    r"(?:[A-Za-z_][A-Za-z0-9_]*|[\u0370-\u03ff]"
+    r"|[\u4e00-\u9fff々\u30a1-\u30fa\u30fc]+(?:[きりしみげけい][\u4e00-\u9fff々]*)*)"
+)
 _TOKEN = re.compile(
     rf"""\s*(?:
       (?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)
@@ -62,7 +66,7 @@ def parse(text: str) -> Expression:
     """Reads a whole text as one formula.
 
     Raises:
-        GenerateError: It is none; the message has the column, the hint a caret.
+        GenerateError: It is none; the message has the column.
     """
     tree, end = parse_prefix(text)
     if text[end:].strip():

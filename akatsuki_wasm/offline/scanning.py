@@ -10,13 +10,15 @@ from typing import Literal
 
 from akatsuki_wasm.offline.lexicon import Lexicon, Meaning, Raw, Role, keys, split
 
-NumberUnit = Literal["", "percent", "pixels", "degrees", "times", "size"]
+NumberUnit = Literal["", "percent", "pixels", "degrees", "times", "size", "ratio"]
 
 _UNIT = re.compile(
-    r"\s*(?:(?P<percent>%|percent(?![a-z])|パーセント|割引)|(?P<pixels>px(?![a-z])|pixels?(?![a-z])|ピクセル|画素)"
+    r"\s*(?:(?P<percent>%|percent(?![a-z])|パーセント)|(?P<pixels>px(?![a-z])|pixels?(?![a-z])|ピクセル|画素)"
+    r"|(?P<tenths>割)"
     r"|(?P<degrees>°|deg(?:rees?)?(?![a-z])|度)|(?P<times>x(?![a-z0-9])|倍))"
 )
 _SIZE = re.compile(r"\s*[x*]\s*(\d{1,5})(?![\d.a-z])(?:\s*(?:px(?![a-z])|pixels?(?![a-z])|ピクセル))?")
+_RATIO = re.compile(r"\s*[:対]\s*(\d{1,2})(?![\d.a-z%])")
 _UNKNOWN_RUN = re.compile(r"[\u4e00-\u9fff々〆]{1,40}|[\u30a1-\u30fa\u30fc]{1,40}|[^\W\d_a-z\u3041-\u3096]{1,40}")
 _MAX_CORRECTIONS = 8
 """Unknown words that are compared with known ones: comparing costs about a millisecond each."""
@@ -32,7 +34,7 @@ class Token:
         end: Place after its last character.
         meanings: What it may mean; empty for an unknown word, a number or a break.
         number: The value, for a number.
-        unit: What follows the number; for ``size`` `second` holds the second side.
+        unit: What follows the number; for ``size`` and ``ratio`` `second` holds the second side.
         second: See `unit`.
         is_break: Whether it ends a clause.
         corrected: The known word that an unknown one was taken for.
@@ -75,8 +77,7 @@ def scan(text: str, lexicon: Lexicon) -> list[Token]:
         raw = raws[place]
         if length:
             found = raws[place : place + length]
-            known = lexicon.meanings[tuple(each.key for each in found)]
-            tokens.append(Token(text[raw.start : found[-1].end], raw.start, found[-1].end, known))
+            tokens.append(_known(text, found, lexicon))
             place += length
         elif raw.kind == "number":
             token = _number(text, raw)
@@ -92,13 +93,24 @@ def scan(text: str, lexicon: Lexicon) -> list[Token]:
     return _with_corrections(tokens, lexicon)
 
 
+def _known(text: str, found: list[Raw], lexicon: Lexicon) -> Token:
+    start, end = found[0].start, found[-1].end
+    shown = text[start:end]
+    known = tuple(
+        meaning
+        for meaning in lexicon.meanings[tuple(each.key for each in found)]
+        if meaning.phrase is None or not meaning.phrase.is_exact or meaning.phrase.text == shown
+    )
+    for meaning in known:
+        if meaning.role == "number":
+            return Token(shown, start, end, number=meaning.value, unit="times")
+    return Token(shown, start, end, known)
+
+
 def _longest(raws: list[Raw], place: int, lexicon: Lexicon) -> int:
-    for phrase in lexicon.by_first.get(raws[place].key, ()):
-        if len(phrase) <= len(raws) - place and all(
-            raws[place + offset].key == key and raws[place + offset].kind != "break"
-            for offset, key in enumerate(phrase)
-        ):
-            return len(phrase)
+    for length in lexicon.lengths.get(raws[place].key, ()):
+        if tuple(raw.key for raw in raws[place : place + length]) in lexicon.meanings:
+            return length
     return 0
 
 
@@ -109,9 +121,16 @@ def _number(text: str, raw: Raw) -> Token:
         return Token(
             text[raw.start : size.end()], raw.start, size.end(), number=value, unit="size", second=float(size[1])
         )
+    ratio = _RATIO.match(text, raw.end)
+    if ratio and 0 < value < 100 and float(ratio[1]):
+        return Token(
+            text[raw.start : ratio.end()], raw.start, ratio.end(), number=value, unit="ratio", second=float(ratio[1])
+        )
     unit = _UNIT.match(text, raw.end)
     if unit is None:
         return Token(raw.key, raw.start, raw.end, number=value)
+    if unit.lastgroup == "tenths":
+        return Token(text[raw.start : unit.end()], raw.start, unit.end(), number=value * 10, unit="percent")
     name: NumberUnit = unit.lastgroup  # type: ignore[assignment]  # the group names are the unit names
     return Token(text[raw.start : unit.end()], raw.start, unit.end(), number=value, unit=name)
 

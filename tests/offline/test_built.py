@@ -67,7 +67,19 @@ def radius2(pixels: np.ndarray) -> np.ndarray:
     return (v[:, None] ** 2 + u[None, :] ** 2)[..., None]
 
 
-SEPIA = np.array([[0.393, 0.769, 0.189], [0.349, 0.686, 0.168], [0.272, 0.534, 0.131]])
+def bias(t: np.ndarray, b: float) -> np.ndarray:
+    """Schlick's bias: b at one half, 0 and 1 stay."""
+    return t / ((1 / b - 2) * (1 - t) + 1)
+
+
+def brown(t: np.ndarray) -> np.ndarray:
+    return 255 * t * ([1.22, 0.98, 0.70] + np.array([-0.22, -0.02, 0.16]) * t)
+
+
+def coloured(light: np.ndarray, colour: np.ndarray) -> np.ndarray:
+    own = colour @ LUMA / 255
+    above = np.maximum((light - own) / (1 - own), 0)
+    return colour * np.minimum(light / own, 1) * (1 - above) + 255 * above
 
 
 def pixelwise(pixels: np.ndarray) -> dict[str, tuple[tuple[float, ...], np.ndarray]]:
@@ -75,19 +87,19 @@ def pixelwise(pixels: np.ndarray) -> dict[str, tuple[tuple[float, ...], np.ndarr
     rgb = pixels[..., :3].astype(float)
     grey = luma(pixels)
     return {
-        "brightness": ((0.1,), rgb + 25.5),
-        "exposure": ((0.5,), rgb * 2**0.5),
-        "contrast": ((0.3,), (rgb - 127.5) * 1.3 + 127.5),
+        "brightness": ((0.3,), 255 * bias(rgb / 255, 0.5 + 0.45 * 0.3)),
+        "exposure": ((0.5,), rgb * 2 ** (0.5 / 2.2)),
+        "contrast": ((0.3,), 127.5 + 127.5 * (t := rgb / 127.5 - 1) * 1.3 / (1 + 0.3 * np.abs(t))),
         "gamma": ((1.8,), (rgb / 255) ** (1 / 1.8) * 255),
         "fade": ((0.5,), mixed(pixels, 38 + rgb * 0.8, 0.5)),
         "soft_curve": ((0.5,), mixed(pixels, 255 * smoothstep(0, 255, rgb), 0.5)),
         "solarize": ((128.0,), np.where(rgb > 128, 255 - rgb, rgb)),
         "invert": ((1.0,), 255 - rgb),
-        "sepia": ((0.6,), mixed(pixels, np.minimum(rgb @ SEPIA.T, 255), 0.6)),
+        "sepia": ((0.6,), mixed(pixels, brown(grey / 255), 0.6)),
         "grayscale": ((1.0,), np.repeat(grey, 3, axis=2)),
         "saturation": ((-0.4,), grey + (rgb - grey) * 0.6),
-        "temperature": ((0.5,), rgb * [1.1, 1.01, 0.875]),
-        "tint": ((0.4, 255.0, 180.0, 110.0), mixed(pixels, grey / 255 * [255, 180, 110], 0.4)),
+        "temperature": ((0.5,), rgb * [1.08, 0.9875, 0.88]),
+        "tint": ((0.4, 255.0, 180.0, 110.0), mixed(pixels, coloured(grey / 255, np.array([255, 180, 110])), 0.4)),
         "duotone": ((1.0,), np.array([28, 24, 84]) + (np.array([255, 226, 180]) - [28, 24, 84]) * grey / 255),
         "split_tone": ((0.6,), rgb + (grey * 2 / 255 - 1) * 0.6 * [24, 2, -24]),
         "posterize": ((4,), np.floor(rgb * 3 / 255 + 0.5) * 85),
@@ -137,6 +149,9 @@ def test_geometry(guest: Guest) -> None:
     assert guest.image("resize", pixels, 0, 34).shape == (34, 62, 4)
     assert guest.image("resize", pixels, 8, 9).shape == (9, 8, 4)
     assert guest.image("scale", pixels, 0.5).shape == (9, 16, 4)
+    assert np.array_equal(guest.image("crop_ratio", pixels, 1.0, 1.0), pixels[:, 7:24])
+    assert guest.image("crop_ratio", pixels, 31.0, 10.0).shape == (10, 31, 4)
+    assert guest.image("crop_ratio", pixels, 0.1, 100.0).shape == (17, 1, 4)
 
 
 def test_neighbourhoods(guest: Guest) -> None:
@@ -150,9 +165,10 @@ def test_neighbourhoods(guest: Guest) -> None:
     blurred = guest.image("blur", pixels, 2.0)[..., :3].astype(float)
     assert blurred.std() < pixels[..., :3].std()
     assert guest.image("sharpen", pixels, 1.0)[..., :3].astype(float).std() > pixels[..., :3].std()
-    framed = guest.image("frame", gradient(40, 40), 0.1)[..., :3]
+    framed = guest.image("frame", gradient(40, 40), 0.1, 255.0)[..., :3]
     assert framed[:4].min() == 255
     assert np.array_equal(framed[4:-4, 4:-4], gradient(40, 40)[4:-4, 4:-4, :3])
+    assert guest.image("frame", gradient(40, 40), 0.1, 0.0)[:4, :, :3].max() == 0
 
 
 def test_grain_is_grey_and_has_no_bias(guest: Guest) -> None:
@@ -160,7 +176,7 @@ def test_grain_is_grey_and_has_no_bias(guest: Guest) -> None:
     result = guest.image("grain", flat, 0.5)[..., :3].astype(float)
     assert np.ptp(result, axis=2).max() == 0
     assert abs(result.mean() - 128) < 0.5
-    assert 16 < result.std() < 20
+    assert 12.5 < result.std() < 15.5
 
 
 def test_vintage_is_a_warm_faded_darker_cornered_print(guest: Guest) -> None:
@@ -233,6 +249,13 @@ COLUMNS: dict[str, tuple[Any, list[tuple[float, float]]]] = {
     "kg_to_pounds": (lambda x: x / 0.45359237, [(0, 900)]),
     "pounds_to_kg": (lambda x: x * 0.45359237, [(0, 900)]),
     "inches_to_cm": (lambda x: x * 2.54, [(0, 900)]),
+    "cm_to_inches": (lambda x: x / 2.54, [(0, 900)]),
+    "feet_to_meters": (lambda x: x * 0.3048, [(0, 900)]),
+    "meters_to_feet": (lambda x: x / 0.3048, [(0, 900)]),
+    "mph_to_kmh": (lambda x: x * 1.609344, [(0, 900)]),
+    "kmh_to_mph": (lambda x: x / 1.609344, [(0, 900)]),
+    "radians_to_degrees": (math.degrees, [(-9, 9)]),
+    "discount": (lambda p, r: p * (1 - r), [(1, 1e5), (0, 0.5)]),
     "degrees_to_radians": (math.radians, [(-720, 720)]),
 }
 
@@ -287,6 +310,8 @@ REFERENCES: dict[str, Any] = {
     "character_count": len,
     "line_count": lambda t: len(t.splitlines()),
     "collapse_whitespace": lambda t: " ".join(t.split()),
+    "remove_spaces": lambda t: "".join(t.split()),
+    "reverse_words": lambda t: " ".join(t.split()[::-1]),
     "upper_case": str.upper,
     "lower_case": str.lower,
     "snake_case": lambda t: "_".join(words_of(t)),

@@ -62,8 +62,29 @@ def test_refers_to_what_exists(operation: Operation) -> None:
     assert set(operation.includes) <= ids.keys()
     assert set(operation.includes.values()) <= names
     assert set(operation.absorbs) <= ids.keys()
-    assert operation.percent in {"", *ids}
+    assert {operation.percent, operation.sized, operation.ratio} <= {"", *ids}
+    assert set(operation.replaces) | set(operation.blocks) <= ids.keys()
+    assert all(set(values) <= names for values in operation.settings.values())
     assert operation.examples or operation.kind == "image"
+
+
+@pytest.mark.parametrize("operation", load_catalogue().of_kind("image"), ids=lambda operation: operation.id)
+def test_says_what_it_does_in_a_sentence(operation: Operation) -> None:
+    assert operation.does
+    assert not operation.does.endswith(".")
+    assert operation.does.format(it="it")
+    is_signed = operation.main_knob is not None and operation.main_knob.is_signed
+    assert bool(operation.does_less) == (is_signed and operation.id != "hue")
+
+
+def test_one_word_is_weak_or_not() -> None:
+    """Two forms of one stem ("warm", "warmer") share their meaning: both are weak, or none is."""
+    for operation in OPERATIONS:
+        stems: dict[tuple[str, ...], set[bool]] = {}
+        for phrase in operation.phrases:
+            if not phrase.is_exact:
+                stems.setdefault(keys(phrase.text), set()).add(phrase.is_weak)
+        assert [key for key, weak in stems.items() if len(weak) > 1] == [], operation.id
 
 
 def test_words_that_name_several_operations_name_them_on_purpose() -> None:
@@ -72,7 +93,7 @@ def test_words_that_name_several_operations_name_them_on_purpose() -> None:
         for phrase in operation.phrases:
             owners.setdefault(keys(phrase.text), set()).add(operation.id)
     shared = {frozenset(ids) for ids in owners.values() if len(ids) > 1}
-    assert shared == {frozenset({"black_scholes_call", "black_scholes_put"})}
+    assert shared == {frozenset({"black_scholes_call", "black_scholes_put"}), frozenset({"brightness", "saturation"})}
 
 
 def test_page_is_in_step() -> None:

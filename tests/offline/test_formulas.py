@@ -49,7 +49,7 @@ def test_becomes_exactly_that_function(prompt: str) -> None:
     source = made(prompt)
     assert source.rust == MARGIN
     assert source.name == "margin"
-    assert source.description.startswith("margin(price, cost) = (price - cost) / price (from the offline catalogue")
+    assert source.description == "margin(price, cost) = (price - cost) / price"
 
 
 @pytest.mark.parametrize(
@@ -129,17 +129,17 @@ def test_an_equals_sign_alone_is_no_formula(prompt: str) -> None:
         (
             "f(x) = 2x",
             "the formula `2x` cannot be read: `x` follows without an operator at column 2",
-            "Multiplication is not implied: write `2 * x`.\n  2x\n   ^",
+            "Multiplication is not implied: write `2 * x`.",
         ),
         (
             "関数 f(x) = (x + 1 を作って",
             "the formula `(x + 1 を作って` cannot be read: `)` is missing to close the bracket, got `を` at column 8",
-            "Write `)` here.\n  (x + 1 を作って\n         ^",
+            "Write `)` here.",
         ),
         (
             "f(x) = x + * 2",
             "the formula `x + * 2` cannot be read: a value is missing, got `*` at column 5",
-            "A number, a name or a bracket fits here.\n  x + * 2\n      ^",
+            "A number, a name or a bracket fits here.",
         ),
         (
             "f(x, cost) = x + cots",
@@ -167,7 +167,7 @@ def test_an_equals_sign_alone_is_no_formula(prompt: str) -> None:
         (
             "f(x) = if x then 1 else 2",
             "the formula `if x then 1 else 2` cannot be read: a condition is missing at column 3",
-            "Compare two values, such as `x > 0`.\n  if x then 1 else 2\n    ^",
+            "Compare two values, such as `x > 0`.",
         ),
         (
             "f(x) = a where a = b, b = a",
@@ -177,7 +177,7 @@ def test_an_equals_sign_alone_is_no_formula(prompt: str) -> None:
         (
             "f(x) = x % + 1",
             "the formula `x % + 1` cannot be read: `%` has no value behind it at column 3",
-            "Write `a % b`, or `5%` for 5 in a hundred.\n  x % + 1\n    ^",
+            "Write `a % b`, or `5%` for 5 in a hundred.",
         ),
     ],
 )

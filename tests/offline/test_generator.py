@@ -25,7 +25,9 @@ def test_a_vintage_filter() -> None:
     source = made("create a vintage filter")
     assert source.name == "vintage-filter"
     assert source.generator == "offline"
-    assert source.description.endswith("(from the offline catalogue, which is not a language model)")
+    assert source.description == (
+        "Warm, faded film: soft contrast, lifted blacks, cool shadows, a gentle vignette and fine grain."
+    )
     assert source.notes == ("From the offline catalogue, which is not a language model.", "Understood: vintage.")
     assert source.usage == {}
     (function,) = parse_source(source.rust).functions
@@ -94,12 +96,8 @@ def test_functions_bring_examples() -> None:
     assert [example.text for example in made("word count").examples] == ['word_count("a b c") == 3']
 
 
-OFFER = (
-    "For images it has 37, such as resize, flip_vertical, soft_curve, saturation, cross_process, sketch. "
-    "It also takes formulas: margin(price, cost) = (price - cost) / price. "
-    "For anything else set up a language model: set OPENAI_API_KEY (and OPENAI_BASE_URL for another server) "
-    "and add --generator openai."
-)
+ALL = "It has 38 operations on images, 34 on numbers and 19 on texts, and reads formulas such as f(x) = x^2"
+OTHERWISE = "; for anything else set OPENAI_API_KEY and add --generator openai."
 
 
 def test_refuses_what_it_cannot_do() -> None:
@@ -109,7 +107,9 @@ def test_refuses_what_it_cannot_do() -> None:
         "the offline catalogue has nothing for this prompt; it cannot do what these words ask for: "
         '"removes the background"'
     )
-    assert caught.value.hint == OFFER
+    assert caught.value.hint == (
+        f"For images it has 38 operations, such as vintage, grayscale, blur and resize{OTHERWISE}"
+    )
 
 
 def test_refuses_what_it_does_not_know_with_close_names() -> None:
@@ -118,7 +118,32 @@ def test_refuses_what_it_does_not_know_with_close_names() -> None:
     assert str(caught.value) == (
         'the offline catalogue has nothing for this prompt; it did not understand: "pixelationist"'
     )
-    assert caught.value.hint == f"Close: pixelate. {OFFER}"
+    assert caught.value.hint == f"Close to it: pixelate{OTHERWISE}"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "hint"),
+    [
+        (
+            "hello",
+            ALL,
+        ),
+        ("sort a list", "For numbers it has 34 functions, such as z_score and haversine, and it reads formulas"),
+        ("文章を要約", "For texts it has 19 functions, such as slug, word_count and mask_email"),
+        ("if x > 10 then x else 0", "Give a formula a name, such as f(x) = x^2 + 3"),
+        ("blur, sepia, posterize, emboss the background", "Close to it: sepia, posterize, blur, emboss"),
+        (
+            "unknown " * 3000,
+            ALL,
+        ),
+    ],
+)
+def test_the_hint_is_one_short_line(prompt: str, hint: str) -> None:
+    with pytest.raises(NoMatchError) as caught:
+        made(prompt[:19_000])
+    assert caught.value.hint == hint + OTHERWISE
+    assert len(caught.value.hint) <= 200
+    assert "\n" not in str(caught.value) + caught.value.hint
 
 
 def test_refuses_a_prompt_that_names_nothing() -> None:

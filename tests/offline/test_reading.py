@@ -94,7 +94,7 @@ TABLE: list[tuple[str, list[tuple[str, dict[str, float]]]]] = [
         [("fade", {}), ("temperature", {"amount": 0.5}), ("vignette", {"amount": 0.75})],
     ),
     ("明るさを20%上げて", [("brightness", {"amount": 0.2})]),
-    ("もっと暗くして", [("brightness", {"amount": -0.18})]),
+    ("もっと暗くして", [("brightness", {"amount": -0.3})]),
     ("色相を45度回転", [("hue", {"degrees": 45.0})]),
     ("モザイク、ブロック16", [("pixelate", {"size": 16})]),
     ("ガンマ 2.2", [("gamma", {"value": 2.2})]),
