@@ -1,4 +1,4 @@
-"""The papermill engine: nbclient with a kernel that speaks over unix sockets and gets an environment of its own."""
+"""Our papermill: nbclient with a kernel on unix sockets and its own environment; parameters that people can read."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
+from papermill.translators import PythonTranslator, papermill_translators
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,4 +63,14 @@ class LocalEngine(NBClientEngine):  # type: ignore[misc]  # papermill ships no t
             return client.execute(env=dict(environment) if environment is not None else None)
 
 
+class ReadableTranslator(PythonTranslator):  # type: ignore[misc]  # papermill ships no types
+    """Writes parameters into the notebook as people read them: papermill's own escapes every letter beyond ASCII."""
+
+    @classmethod
+    def translate_escaped_str(cls, str_val: object) -> str:
+        """The Python literal of a text."""
+        return repr(str(str_val))
+
+
 papermill_engines.register(NAME, LocalEngine)
+papermill_translators.register("python", ReadableTranslator)

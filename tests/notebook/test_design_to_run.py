@@ -32,6 +32,7 @@ def test_a_japanese_prompt_becomes_a_picture(tmp_path: Path) -> None:
     for shown in ("before, 640×427", "after, 640×427", "guest function", "source_sha256", "How much film grain"):
         assert shown in page
     assert page.count("data:image/jpeg;base64,") == 2
+    assert "ビンテージ風フィルターを作って" in out.read_text()
     assert "http" not in page.replace("http-equiv", "")
     assert out.stat().st_mode & 0o777 == 0o644
     with ak.open(data_dir=tmp_path / "data") as workspace:

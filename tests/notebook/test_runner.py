@@ -44,10 +44,10 @@ def outputs(path: Path) -> str:
 def test_parameters_reach_the_kernel_and_the_report_is_self_contained(notebook: Path, tmp_path: Path) -> None:
     out = tmp_path / "deep" / "run.ipynb"
     settings = load_settings(data_dir=tmp_path / "elsewhere")
-    given = {"word": "moon", "numbers": '{"a": 1.5}', "count": "3"}
+    given = {"word": "moon 月 \"'\\n", "numbers": '{"a": 1.5}', "count": "3"}
     run = run_notebook(notebook, given, out=out, html=True, settings=settings)
     assert (run.notebook, run.html) == (out, out.with_suffix(".html"))
-    assert f"moon {{'a': 1.5}} 3 {tmp_path / 'elsewhere'}" in outputs(out)
+    assert f"moon 月 \"'\\n {{'a': 1.5}} 3 {tmp_path / 'elsewhere'}" in outputs(out)
     page = out.with_suffix(".html").read_text()
     assert "small ran through in" in page
     assert "reached the end" in page
