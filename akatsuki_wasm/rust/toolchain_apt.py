@@ -152,7 +152,8 @@ def _run(host: Host, command: Sequence[str | Path], timeout_s: float, report: Ca
         if match := _STATUS.fullmatch(text):
             percent, downloading = float(match[2]), match[1] == "dl"
             report(Progress("apt", match[3], min(1.0, percent / 200 + (0 if downloading else 0.5))))
-        elif text:
+        elif text.startswith(("E:", "W:", "Err:")):
+            # The rest, some five hundred lines of names and sizes, tells a person nothing.
             report(Progress("apt", text))
 
     # Not tied to this process: dpkg that is killed in the middle leaves the system's packages half configured.
