@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from akatsuki_wasm.offline.operations import Operation
 
 MAX_NAME = 40
-_TOO_GENERAL = frozenset({"amount", "strength", "level", "levels", "value", "factor", "size", "degrees"})
+_TOO_GENERAL = frozenset({"amount", "strength", "level", "levels", "value", "factor", "size", "degrees", "shade"})
 _PLACE_SETUP = "let (across, down) = (2.0 / image.width as f32, 2.0 / image.height as f32);"
 _PLACE = (
     "// The place in the picture: -1 (left, top) to 1 (right, bottom).",
@@ -96,7 +96,7 @@ def compose_image(choices: Sequence[Choice], *, function: str | None = None) -> 
         "image.rs.j2",
         name=name,
         doc=[summary, *(["", *(parameter.doc for parameter in parameters)] if parameters else [])],
-        parameters=parameters,
+        signature=[f"{parameter.name}: {parameter.type}" for parameter in parameters],
         result="Result<Image, String>" if fallible else "Image",
         steps=steps,
         helpers=helpers,
