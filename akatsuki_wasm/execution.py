@@ -114,7 +114,10 @@ class Executor:
         default = self._settings.timeout_ms if stored is None else stored.timeout_ms
         longest = MAX_TIMEOUT_MS if stored is None else stored.max_execution_time_ms
         if timeout_ms is not None and not MIN_TIMEOUT_MS <= timeout_ms <= longest:
-            raise ArgumentError(f"timeout_ms is {timeout_ms}: expected {MIN_TIMEOUT_MS} to {longest}")
+            raise ArgumentError(
+                f"timeout_ms is {timeout_ms}: expected {MIN_TIMEOUT_MS} to {longest}",
+                hint=f"Leave it out for the module's own, {default}.",
+            )
         memory = self._settings.memory_bytes
         if stored is not None:
             # A module without a memory has no pages; the sandbox still wants a limit.

@@ -81,9 +81,19 @@ def read_file(path: Path, what: str) -> bytes:
 def write_atomically(path: Path, data: bytes) -> None:
     """Writes a file so that a reader sees the old one or the new one, never half of it.
 
+    A symbolic link stays one: the file that it names is written. A device or pipe, such as ``/dev/null`` or
+    ``/dev/stdout``, is written to as it is, since putting a file in its place would destroy it.
+
     Raises:
         OSError: The folder cannot be written, or the disk is full; nothing is left behind.
     """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        with path.open("wb", buffering=0) as stream:
+            view = memoryview(data)
+            while view:
+                view = view[stream.write(view) or 0 :]
+        return
+    path = path.resolve()
     handle, temporary = new_file_beside(path)
     try:
         with os.fdopen(handle, "wb") as file:

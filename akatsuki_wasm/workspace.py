@@ -172,6 +172,12 @@ class Workspace:
                 "the prompt is empty",
                 hint='Say what the module should do: akatsuki design wasm "create a vintage filter"',
             )
+        try:
+            prompt.encode()
+        except UnicodeEncodeError as exc:
+            raise ArgumentError(
+                f"the prompt is not valid text: character {exc.start + 1} is no Unicode", hint="Give it as UTF-8."
+            ) from exc
         if name is not None:
             check_module_name(name)
         from akatsuki_wasm.checks import parse_example

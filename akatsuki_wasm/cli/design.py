@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from akatsuki_wasm.cli.session import current
 
 if TYPE_CHECKING:
     from akatsuki_wasm.contracts import Function
+    from akatsuki_wasm.errors import ArgumentError
     from akatsuki_wasm.module import Module
 
 
@@ -64,6 +66,9 @@ def wasm(prompt: str, cases: tuple[str, ...], no_deploy: bool, out: Path | None,
     """
     from akatsuki_wasm.cli.progress import StageProgress
 
+    prompt = _as_typed(prompt)
+    if out is not None:
+        _check_folder(out)
     progress = StageProgress(quiet=as_json)
     workspace = current().workspace(progress)
     with progress.live():
@@ -86,14 +91,36 @@ def wasm(prompt: str, cases: tuple[str, ...], no_deploy: bool, out: Path | None,
         click.echo(f"wrote     {path}")
 
 
-def _write(module: Module, folder: Path) -> list[Path]:
+def _as_typed(prompt: str) -> str:
+    """UTF-8 in a locale that is not: Python keeps such bytes as half surrogate pairs."""
+    try:
+        return os.fsencode(prompt).decode()
+    except UnicodeError:  # neither the locale's encoding nor UTF-8, which the workspace refuses in words
+        return prompt
+
+
+def _check_folder(folder: Path) -> None:
+    """Refuses a folder that cannot be written, before the work whose result would go there."""
+    nearest = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
+    if not (nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)):
+        raise _no_folder(folder, f"{nearest} is not writable" if nearest.is_dir() else f"{nearest} is a file")
+
+
+def _no_folder(folder: Path, reason: str) -> ArgumentError:
     from akatsuki_wasm.errors import ArgumentError
+
+    return ArgumentError(
+        f"out is {str(folder)!r}: the folder cannot be made ({reason})", hint="Choose another folder with --out."
+    )
+
+
+def _write(module: Module, folder: Path) -> list[Path]:
     from akatsuki_wasm.values.image_files import write_whole
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
-        raise ArgumentError(f"out is {str(folder)!r}: the folder cannot be made ({exc.strerror})") from exc
+        raise _no_folder(folder, (exc.strerror or str(exc)).lower()) from exc
     written = [folder / f"{module.name}.rs", folder / f"{module.name}.wasm"]
     write_whole(written[0], (module.source or "").encode())
     write_whole(written[1], module.wasm)

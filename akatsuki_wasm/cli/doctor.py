@@ -14,7 +14,7 @@ from akatsuki_wasm.cli import exits
 from akatsuki_wasm.cli.lazy import examples
 from akatsuki_wasm.cli.output import emit, json_option
 from akatsuki_wasm.cli.session import Session, current
-from akatsuki_wasm.errors import AkatsukiError
+from akatsuki_wasm.errors import AkatsukiError, MissingKeyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,11 +118,20 @@ def _cache(session: Session, settings: Settings) -> tuple[State, str, str]:
 
 
 def _language_model(session: Session, settings: Settings) -> tuple[State, str, str]:
+    from akatsuki_wasm.model.server import DEFAULT_MODEL, KEY_VARIABLE, find_server
+
+    default = f"the default generator is {settings.generator}"
+    try:
+        server = find_server(os.environ)
+    except MissingKeyError as exc:
+        if settings.generator == "openai":
+            return "fail", f"{exc}; {default}", exc.hint
+        hint = f"Optional: set {KEY_VARIABLE} for prompts that the offline catalogue cannot serve."
+        return "warn", f"no key is set; {default}", hint
     # Only whether there is a key is told; a key never leaves the environment.
-    if os.environ.get("OPENAI_API_KEY"):
-        return "ok", f"OPENAI_API_KEY is set; the default generator is {settings.generator}", ""
-    hint = "Optional: set OPENAI_API_KEY for prompts that the offline catalogue cannot serve."
-    return "warn", f"no key is set; the default generator is {settings.generator}", hint
+    key = f"{KEY_VARIABLE} is set" if server.key else "no key is set"
+    detail = f"{key}; {settings.model or DEFAULT_MODEL} at {server.shown}, not asked now; {default}"
+    return "ok", detail, ""
 
 
 def _plugins(session: Session, settings: Settings) -> tuple[State, str, str]:

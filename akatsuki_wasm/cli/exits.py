@@ -16,11 +16,13 @@ code meaning
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
 import sys
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -29,6 +31,8 @@ from akatsuki_wasm import errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 OK, USER, USAGE, GUEST, TOOLCHAIN, DEFECT, INTERRUPTED, PIPE = 0, 1, 2, 3, 4, 70, 130, 141
 
@@ -58,17 +62,47 @@ def guard(action: Callable[[], Any], *, as_json: bool = False, verbose: bool = F
         as_json: Errors become one JSON document on stdout.
         verbose: Tracebacks are shown.
     """
+    _open_closed_streams()
     try:
         code = _handled(action, as_json=as_json, verbose=verbose)
-        # A reader that went away is noticed here rather than in the interpreter's own last flush.
+        # A reader that went away, or a full disk, is noticed here rather than in the interpreter's own last flush.
         sys.stdout.flush()
         return code
     except BrokenPipeError:
-        # The interpreter flushes stdout once more when it ends; there must be somewhere for that to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _abandon_stdout()
         return PIPE
+    except OSError as exc:
+        _abandon_stdout()
+        report(
+            "output",
+            f"the output cannot be written: {(exc.strerror or str(exc)).lower()}",
+            "Free some space there, or send the output elsewhere.",
+            False,
+        )
+        return USER
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def _open_closed_streams() -> None:
+    """Gives the standard streams that the caller closed (``>&-``) somewhere to go.
+
+    Their descriptors must not stay free: the next file that is opened, such as the registry, would become "stdout".
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # it takes the lowest free number, which is this one
+    if sys.stdout is None:
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - it lives as long as the process
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - it lives as long as the process
+
+
+def _abandon_stdout() -> None:
+    """The interpreter flushes stdout once more when it ends; there must be somewhere for that to go."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _handled(action: Callable[[], Any], *, as_json: bool, verbose: bool) -> int:
@@ -91,19 +125,28 @@ def _handled(action: Callable[[], Any], *, as_json: bool, verbose: bool) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         raise
+    except OSError as exc:
+        # A write to a stream names no file, and those to files are errors of ours by now.
+        if exc.errno in _FULL and exc.filename is None:
+            raise
+        return _defect(exc, as_json=as_json, verbose=verbose)
     except Exception as exc:  # noqa: BLE001 - the last line of defence: a traceback is no message for a user
-        if verbose:
-            traceback.print_exc()
-        message = f"unexpected {type(exc).__name__}: {' '.join(str(exc).split())}"
-        report(
-            "defect", message, "" if verbose else "Run it again as `akatsuki --verbose …` for the traceback.", as_json
-        )
-        return DEFECT
+        return _defect(exc, as_json=as_json, verbose=verbose)
     return OK
+
+
+def _defect(error: Exception, *, as_json: bool, verbose: bool) -> int:
+    if verbose:
+        traceback.print_exception(error)
+    message = f"unexpected {type(error).__name__}: {' '.join(str(error).split())}"
+    hint = "" if verbose else "Run it again as `akatsuki --verbose …` for the traceback."
+    report("defect", message, hint, as_json)
+    return DEFECT
 
 
 def report(code: str, message: str, hint: str, as_json: bool, **facts: Any) -> None:
     """Shows one error: two lines on stderr, or one JSON document on stdout."""
+    hint = hint[:1].upper() + hint[1:]
     if as_json:
         document = {"error": {"code": code, "message": message, "hint": hint, **facts}}
         click.echo(json.dumps(document, ensure_ascii=False, indent=2, default=str))
@@ -132,11 +175,12 @@ def _show_diagnostics(diagnostics: Any) -> None:
     """The compiler's own text on a terminal; one line each when piped, if there is more than the error itself says."""
     terminal = sys.stderr.isatty()
     shown = [each for each in diagnostics if each.level == "error"]
-    if not terminal and len(shown) < 2:
+    if len(shown) < 2 and not (terminal and any(each.rendered for each in shown)):
         return
     for each in shown:
-        click.echo(each.rendered.rstrip() if terminal and each.rendered else f"{each.level}: {each}", err=True)
-    if terminal and shown:
+        # Only the one line that sums up begins with "error:", which is what people and programs look for.
+        click.echo(each.rendered.rstrip() if terminal and each.rendered else f"  {each}", err=True)
+    if terminal:
         click.echo("", err=True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -12,6 +13,9 @@ import click
 
 if TYPE_CHECKING:
     from akatsuki_wasm.contracts import StoredModule
+
+_NARROWEST = 8
+"""Characters below which a column that is broken into lines cannot be read any more."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -48,6 +52,8 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[Any]], *, folding: Seq
         headers: Of the columns.
         rows: Cells of any kind; None is empty.
         folding: Columns that may be broken into lines where the terminal is narrow.
+
+    A terminal too narrow even for that gets one block of lines for each row.
     """
     cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
@@ -55,6 +61,7 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[Any]], *, folding: Seq
             click.echo("\t".join(cell.replace("\t", " ").replace("\n", " ") for cell in line))
         return
     from rich import box
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -64,7 +71,19 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[Any]], *, folding: Seq
         drawn.add_column(header, overflow="fold", no_wrap=header not in folding)
     for line in cells:
         drawn.add_row(*map(Text, line))  # Text: brackets in a name are not markup
-    Console().print(drawn)
+    console = Console(width=shutil.get_terminal_size().columns)  # rich takes 80 for a terminal that says it is dumb
+    least = sum(
+        _NARROWEST if header in folding else max(map(cell_len, column))
+        for header, *column in zip(headers, headers, *cells, strict=True)
+    )
+    if least + len(headers) <= console.width:
+        console.print(drawn)
+        return
+    for line in cells:
+        for header, cell in zip(headers, line, strict=True):
+            if cell:
+                click.echo(f"{header.lower():<{max(map(len, headers))}}  {cell}")
+        click.echo()
 
 
 def moment(when: datetime | None) -> str:

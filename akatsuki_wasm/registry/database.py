@@ -8,7 +8,9 @@ power cut may lose the last ones but never damages the file (https://www.sqlite.
 
 from __future__ import annotations
 
+import errno
 import json
+import sqlite3
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +25,8 @@ from akatsuki_wasm.registry import failures, schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from sqlalchemy import PoolProxiedConnection
 
 BUSY_SECONDS = 15.0
 """How long a writer waits for another one."""
@@ -68,6 +72,8 @@ def make_private_folder(folder: Path) -> None:
     missing = [each for each in (folder, *folder.parents) if not each.exists()]
     for each in reversed(missing):
         each.mkdir(mode=0o700, exist_ok=True)
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, "it is a file, and a folder is expected", str(folder))
 
 
 def _to_json(value: Any) -> str:
@@ -211,7 +217,7 @@ class Database:
         """Switches a file to WAL; the switch needs the file alone for a moment, and SQLite does not wait for that."""
         deadline = time.monotonic() + BUSY_SECONDS
         while True:
-            raw = self.engine.raw_connection()
+            raw = self._raw_connection()
             try:
                 raw.cursor().execute("PRAGMA journal_mode=WAL")
                 return
@@ -221,6 +227,13 @@ class Database:
                 time.sleep(0.02)
             finally:
                 raw.close()
+
+    def _raw_connection(self) -> PoolProxiedConnection:
+        """One of the driver's own, whose errors SQLAlchemy does not turn into its own here."""
+        try:
+            return self.engine.raw_connection()
+        except sqlite3.Error as exc:
+            raise OperationalError("connect", None, exc) from exc
 
     def close(self) -> None:
         """Closes all connections; using the database afterwards raises."""

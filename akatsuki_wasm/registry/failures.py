@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 import sqlite3
 from contextlib import contextmanager
@@ -25,7 +26,7 @@ _LEAST_FREE_BYTES = 64 * 1024
 # SQLite's primary result codes, https://www.sqlite.org/rescode.html
 _SQLITE: dict[int, tuple[str, str]] = {
     sqlite3.SQLITE_FULL: ("the disk is full", _FREE_SPACE),
-    sqlite3.SQLITE_READONLY: ("it is read-only", _WRITABLE),
+    sqlite3.SQLITE_READONLY: ("it is read-only, and using it writes beside it", _WRITABLE),
     sqlite3.SQLITE_CANTOPEN: ("it cannot be opened or created", _WRITABLE),
     sqlite3.SQLITE_PERM: ("access is denied", _WRITABLE),
     sqlite3.SQLITE_NOTADB: (
@@ -65,12 +66,18 @@ def from_database(exc: SQLAlchemyError, place: str) -> StorageError:
         code &= 0xFF
         if code == sqlite3.SQLITE_IOERR and _is_full(Path(place).parent):
             code = sqlite3.SQLITE_FULL  # growing the shared index of the log fails so
+        if code == sqlite3.SQLITE_CANTOPEN and _is_read_only(Path(place).parent):
+            code = sqlite3.SQLITE_READONLY  # a database in WAL mode cannot even be read without writing beside it
         what, hint = _SQLITE[code]
         return StorageError(f"the registry's database {place} failed: {what}", hint=hint)
     lines = str(cause or exc).strip().splitlines() or [type(exc).__name__]
     return StorageError(
         f"the registry's database {place} failed: {lines[0]}", hint="`akatsuki db status` shows its state."
     )
+
+
+def _is_read_only(folder: Path) -> bool:
+    return folder.is_dir() and not os.access(folder, os.W_OK)
 
 
 def _is_full(folder: Path) -> bool:

@@ -289,7 +289,8 @@ def _compile_error(reader: MessageReader, limits: BuildLimits) -> CompileError:
     diagnostics = (*reader.errors, *reader.warnings)[: limits.diagnostics]
     first = diagnostics[0]
     code = f" [{first.code}]" if first.code else ""
-    return CompileError(f"{first}{code}", diagnostics=diagnostics, hint=first.help)
+    hint = first.help or ("correct that line" if first.line is not None else "correct the source")
+    return CompileError(f"{first}{code}", diagnostics=diagnostics, hint=hint)
 
 
 def _storage_error(exc: OSError) -> BuildError:

@@ -90,7 +90,7 @@ def _diagnostic(level: str, message: Mapping[str, Any]) -> tuple[bool, Diagnosti
     """The diagnostic, and whether its place is in a file that is not the author's."""
     span = _author_span(message)
     elsewhere = None if span is not None else next(iter(message.get("spans", ())), None)
-    text = _one_line(message["message"], _LONGEST_MESSAGE)
+    text = _one_line(_with_label(message), _LONGEST_MESSAGE)
     if elsewhere is not None:
         text = f"internal, in {elsewhere['file_name']} line {elsewhere['line_start']}: {text}"
     return elsewhere is not None, Diagnostic(
@@ -102,6 +102,14 @@ def _diagnostic(level: str, message: Mapping[str, Any]) -> tuple[bool, Diagnosti
         help=_help(message),
         rendered=_capped(message.get("rendered") or "", _LONGEST_RENDERED),
     )
+
+
+def _with_label(message: Mapping[str, Any]) -> str:
+    """The message and what rustc writes under the place, which often is the better half of it."""
+    text = str(message["message"])
+    labels = (span.get("label") for span in message.get("spans", ()) if span.get("is_primary"))
+    label = str(next(labels, None) or "")
+    return text if not label or label in text else f"{text}: {label}"
 
 
 def _author_span(message: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -13,7 +13,7 @@ from akatsuki_wasm import wit
 from akatsuki_wasm.rust import lint
 from akatsuki_wasm.rust.docs import Docs, first_paragraph, read_docs
 from akatsuki_wasm.rust.interface import GuestFunction, GuestInterface, GuestParameter
-from akatsuki_wasm.rust.syntax import Source, node_text, problem, reject
+from akatsuki_wasm.rust.syntax import Source, node_text, problem, reject, unmatched_bracket
 from akatsuki_wasm.rust.types import CONTRACT_NAMES, Typed, TypeReader, UnsupportedType, public_name
 
 if TYPE_CHECKING:
@@ -247,15 +247,7 @@ class _Reader:
     def _check_functions(self, functions: list[GuestFunction]) -> None:
         root = self.source.root
         if not any(node.type == "function_item" and _is_public(node) for node in root.children):
-            error = self.source.first_error()
-            if error is not None:
-                near = " ".join(node_text(error).split())[:40]
-                self._fail(error, f"this is not Rust: near `{near}`", "write one file of plain Rust")
-            self._fail(
-                root if error is None else error,
-                "the file has no public function",
-                "write at least one `pub fn name(…) -> …` at the top level, not in a module or impl",
-            )
+            self.problems.append(self._why_no_function())
         if len(functions) > MAX_FUNCTIONS:
             self._fail(
                 root, f"{len(functions)} public functions, at most {MAX_FUNCTIONS} are allowed", "make some private"
@@ -270,6 +262,19 @@ class _Reader:
                     f"`{each.name}` and `{other.name}` (line {other.line}) have the same name in WIT: {each.export}",
                     "rename one of them",
                 )
+
+    def _why_no_function(self) -> Diagnostic:
+        """One reason: a file that does not parse has functions which are not seen, so that is told instead."""
+        error = self.source.first_error()
+        if error is None:
+            advice = "write at least one `pub fn name(…) -> …` at the top level, not in a module or impl"
+            return problem(self.source.root, "the file has no public function", advice)
+        bracket = unmatched_bracket(self.source.tokens())
+        if bracket is not None:
+            return bracket
+        near = " ".join(node_text(error).split())[:40]
+        advice = "write one file of plain Rust, with at least one `pub fn name(…) -> …`"
+        return problem(error, f"this is not Rust: near `{near}`", advice)
 
     def _check_drops(self) -> None:
         """Refuses ``impl Drop`` for a record: the glue takes records apart, which Rust forbids for such types."""

@@ -17,7 +17,7 @@ from akatsuki_wasm.contracts import Diagnostic
 from akatsuki_wasm.errors import SourceRejectedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 MAX_SOURCE_BYTES = 64 * 1024
 MAX_NESTING = 128
@@ -153,6 +153,33 @@ def problem(node: tree_sitter.Node, message: str, advice: str, code: str = "cont
     """A diagnostic at a node; the column counts characters."""
     row, column = node.start_point
     return Diagnostic("error", message, row + 1, column + 1, code=code, help=advice)
+
+
+_CLOSING = {"(": ")", "[": "]", "{": "}"}
+
+
+def unmatched_bracket(tokens: Iterable[Token]) -> Diagnostic | None:
+    """The first bracket that is closed wrongly or, where there is none, the innermost that is never closed."""
+    open_: list[Token] = []
+    for token in tokens:
+        if token.text in _CLOSING:
+            open_.append(token)
+        elif token.text in _CLOSING.values():
+            if not open_:
+                return _bracket(token, f"the `{token.text}` closes nothing", "remove it, or open it before")
+            opened = open_.pop()
+            wanted = _CLOSING[opened.text]
+            if token.text != wanted:
+                where = f"the `{opened.text}` of line {opened.line}"
+                return _bracket(token, f"`{token.text}` does not close {where}", f"write `{wanted}` before it")
+    if not open_:
+        return None
+    wanted = _CLOSING[open_[-1].text]
+    return _bracket(open_[-1], f"the `{open_[-1].text}` is never closed", f"write the `{wanted}` that is missing")
+
+
+def _bracket(token: Token, message: str, advice: str) -> Diagnostic:
+    return Diagnostic("error", message, token.line, token.column, code="contract", help=advice)
 
 
 def reject(problems: Sequence[Diagnostic]) -> SourceRejectedError:

@@ -47,6 +47,7 @@ def add_target(host: Host, facts: FactsCache, report: Callable[[Progress], None]
             "RUSTUP_HOME": str(host.rustup_home),
             "RUSTUP_MAX_RETRIES": "1",
             "RUSTUP_TERM_COLOR": "never",
+            "RUST_BACKTRACE": "0",  # what failed is told in a line; where in rustup is nobody's business here
         },
         timeout_s=limit,
         on_error_line=lambda line: report(Progress("rustup", line)) if line else None,

@@ -89,7 +89,7 @@ class CompiledFiles:
                 raise
             self._prune()
         except OSError as exc:
-            self._say("%s cannot be written: %s", path, exc)
+            self._say("compiled modules cannot be kept in %s: %s", self._folder, (exc.strerror or str(exc)).lower())
 
     def _path(self, key: bytes, digest: bytes) -> Path:
         # Registries that share a cache folder have keys of their own, and so files of their own.

@@ -177,7 +177,7 @@ def _load_case(type_: wit.Option | wit.Result) -> Load:
         load = loads[index]
         value = None if load is None else load(reader, address + offset)
         if index and fails:
-            raise GuestError(str(value))
+            raise GuestError(str(value), hint="The function itself refused: change its arguments.")
         return value
 
     return load_case

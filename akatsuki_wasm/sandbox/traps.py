@@ -27,6 +27,7 @@ _HINTS = {
     "stack_overflow": "use a loop, or recurse less deeply",
     "integer_division_by_zero": "test the divisor before dividing",
 }
+_OWN_FAULT = "give other arguments, or correct the module's source: its own code failed"
 _ALLOCATION_TEXTS = ("out of memory: ", "memory allocation of ")
 """How the guest's allocator (rust_templates/guest/src/panics.rs), or Rust's own, says that it was refused memory."""
 _ALLOCATION_NAMES = ("alloc_error", "rust_oom", "rg_oom")
@@ -59,15 +60,17 @@ def error_of_trap(
         if said or named or full or (allocating and not panic):
             return out_of_memory(function, limits)
         if panic:
-            return GuestTrap(f"{function} panicked: {panic}", kind=facts.kind, hint="its own code failed")
+            return GuestTrap(f"{function} panicked: {panic}", kind=facts.kind, hint=_OWN_FAULT)
     words = _WORDS.get(facts.kind, facts.kind.replace("_", " "))
     frame = next((name for name in facts.frames if name != function), "")
     where = f" (in {frame})" if frame else ""
-    return GuestTrap(f"{function} trapped: {words}{where}", kind=facts.kind, hint=_HINTS.get(facts.kind, ""))
+    return GuestTrap(f"{function} trapped: {words}{where}", kind=facts.kind, hint=_HINTS.get(facts.kind, _OWN_FAULT))
 
 
 def error_of_instantiation(message: str, function: str, limits: Limits) -> AkatsukiError:
     """The typed error for an instance that could not be made; the C API tells the reasons apart by text alone."""
     if "memory minimum size" in message or "memory limit" in message:
         return out_of_memory(function, limits)
-    return InvalidModuleError(f"the module cannot be instantiated: {' '.join(message.split())}")
+    return InvalidModuleError(
+        f"the module cannot be instantiated: {' '.join(message.split())}", hint="correct its source, and build it again"
+    )

@@ -50,7 +50,7 @@ def bind(function: Function, args: Sequence[Any], kwargs: Mapping[str, Any]) -> 
             bound.append(None)
         else:
             raise ArgumentError(
-                f"{function.name} needs {param.name} ({describe_type(param.type)})", hint=usage(function)
+                f"{function.name} needs {param.name!r} ({describe_type(param.type)})", hint=usage(function)
             )
     return bound
 
@@ -67,7 +67,18 @@ def check_range(param: Parameter, value: Any) -> None:
         low = -math.inf if param.minimum is None else param.minimum
         high = math.inf if param.maximum is None else param.maximum
         if not low <= value <= high:
-            raise ArgumentError(f"{param.name} is {value}: expected {range_text(param)}")
+            raise ArgumentError(
+                f"{param.name} is {number_text(value)}: expected {range_text(param)}", hint=default_hint(param)
+            )
+
+
+def default_hint(param: Parameter) -> str:
+    """What to do about a value that does not fit."""
+    if param.default is MISSING:
+        return f"Give {param.name} another value."
+    default = param.default
+    shown = str(default).lower() if default is None or isinstance(default, bool) else number_text(default)
+    return f"Give another value, or leave {param.name} out for its default, {shown}."
 
 
 def range_text(param: Parameter) -> str:
@@ -102,7 +113,7 @@ def python_signature(function: Function) -> str:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """``; did you mean 'x'?`` for the closest known names, or nothing."""
-    close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+    close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.6)
     return f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
 
 

@@ -53,14 +53,19 @@ def lower_batch(function: Function, values: Sequence[Any]) -> BatchCall:
         ArgumentError: The function has no batch lane, lengths differ, or a column cannot be converted without loss.
     """
     if function.batch is None and any(_scalar(param.type) is None for param in function.params):
-        raise ArgumentError(f"{function.name} has no batch lane: it cannot be applied to columns")
+        raise ArgumentError(
+            f"{function.name} has no batch lane: it cannot be applied to columns", hint="Call it once for each row."
+        )
     columns, rows = [], None
     for param, value in zip(function.params, values, strict=True):
         if not isinstance(value, pd.Series | np.ndarray):
             columns.append(Column(lower(param, value), broadcast=True))
             continue
         if rows is not None and len(value) != rows:
-            raise ArgumentError(f"{param.name} has {len(value)} rows: expected {rows}, as the column before it")
+            raise ArgumentError(
+                f"{param.name} has {len(value)} rows: expected {rows}, as the column before it",
+                hint="Give columns of the same length.",
+            )
         rows = len(value)
         columns.append(_column(param, value))
     return BatchCall(function.name, tuple(columns), rows or 0)
@@ -69,7 +74,9 @@ def lower_batch(function: Function, values: Sequence[Any]) -> BatchCall:
 def _column(param: Parameter, value: pd.Series[Any] | np.ndarray[Any, Any]) -> Column:
     type_ = _scalar(param.type)
     if type_ is None:
-        raise ArgumentError(f"{param.name} is a column: expected {describe_type(param.type)}")
+        raise ArgumentError(
+            f"{param.name} is a column: expected {describe_type(param.type)}", hint="Give a single value."
+        )
     series = value if isinstance(value, pd.Series) else pd.Series(value)
     if type_.name in ("string", "char"):
         return _text_column(param, type_, series)
@@ -83,7 +90,10 @@ def _text_column(param: Parameter, type_: wit.Primitive, series: pd.Series[Any])
         if null[row]:
             texts[row] = "" if type_.name == "string" else "\0"
         elif not isinstance(text, str) or (type_.name == "char" and len(text) != 1):
-            raise ArgumentError(f"{param.name} in row {row} is {text!r}: expected {describe_type(type_)}")
+            raise ArgumentError(
+                f"{param.name} in row {row} is {text!r}: expected {describe_type(type_)}",
+                hint="Convert the column first.",
+            )
     return Column(texts, ~null if null.any() else None)
 
 
@@ -116,7 +126,10 @@ def _exact(
     """Converts without wrapping or cutting values; a float parameter takes any number."""
     kind = raw.dtype.kind
     if kind not in "biuf" or (type_.name == "bool") != (kind == "b"):
-        raise ArgumentError(f"{param.name} is a column of {raw.dtype}: expected {describe_type(type_)} in each row")
+        raise ArgumentError(
+            f"{param.name} is a column of {raw.dtype}: expected {describe_type(type_)} in each row",
+            hint="Convert the column first.",
+        )
     if raw.dtype == dtype or type_.is_float:
         return np.ascontiguousarray(raw, dtype)
     low, high = wit.INTEGER_RANGES[type_.name]
@@ -124,10 +137,16 @@ def _exact(
         broken = np.flatnonzero(raw != np.floor(raw))
         if broken.size:
             row = int(broken[0])
-            raise ArgumentError(f"{param.name} in row {row} is {raw[row]}: expected {describe_type(type_)}")
+            raise ArgumentError(
+                f"{param.name} in row {row} is {raw[row]}: expected {describe_type(type_)}",
+                hint="Convert the column first.",
+            )
     if raw.size and (int(raw.min()) < low or int(raw.max()) > high):
         row = int(np.flatnonzero((raw < low) | (raw > high))[0])
-        raise ArgumentError(f"{param.name} in row {row} is {raw[row]}: expected {low} to {high} ({type_})")
+        raise ArgumentError(
+            f"{param.name} in row {row} is {raw[row]}: expected {low} to {high} ({type_})",
+            hint="Clip the column to that range first, or leave such rows out.",
+        )
     return raw.astype(dtype)
 
 
@@ -144,7 +163,10 @@ def _check_range(param: Parameter, array: np.ndarray[Any, Any], valid: np.ndarra
     rows = np.flatnonzero(bad)
     if rows.size:
         row = int(rows[0])
-        raise ArgumentError(f"{param.name} in row {row} is {array[row]}: expected {range_text(param)}")
+        raise ArgumentError(
+            f"{param.name} in row {row} is {array[row]}: expected {range_text(param)}",
+            hint="Clip the column to that range first, or leave such rows out.",
+        )
 
 
 def lift_batch(function: Function, values: Sequence[Any], result: BatchValue) -> Any:

@@ -65,9 +65,14 @@ def read_image(path: Path, name: str) -> Image.Image:
             f"{name} is {str(path)!r}: there is no such file", hint="Give the path of an image, such as photo.jpg."
         ) from exc
     except IsADirectoryError as exc:
-        raise ArgumentError(f"{name} is {str(path)!r}: expected an image, and it is a folder") from exc
+        raise ArgumentError(
+            f"{name} is {str(path)!r}: expected an image, and it is a folder", hint="Give the path of one image in it."
+        ) from exc
     except PermissionError as exc:
-        raise ArgumentError(f"{name} is {str(path)!r}: it may not be read (permission denied)") from exc
+        raise ArgumentError(
+            f"{name} is {str(path)!r}: it may not be read (permission denied)",
+            hint="Make the file readable, or give a copy of it.",
+        ) from exc
     except UnidentifiedImageError as exc:
         raise ArgumentError(
             f"{name} is {str(path)!r}: expected an image, and {_content(path)}",
@@ -78,7 +83,8 @@ def read_image(path: Path, name: str) -> Image.Image:
     except (OSError, SyntaxError, ValueError, EOFError, IndexError, ZeroDivisionError) as exc:
         # What Pillow's readers raise for files that begin well and then are cut off or damaged.
         raise ArgumentError(
-            f"{name} is {str(path)!r}: the image is damaged ({' '.join(str(exc).split()) or type(exc).__name__})"
+            f"{name} is {str(path)!r}: the image is damaged ({' '.join(str(exc).split()) or type(exc).__name__})",
+            hint="Get the file again, or open it in an image program and save it anew.",
         ) from exc
 
 

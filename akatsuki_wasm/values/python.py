@@ -55,7 +55,10 @@ def _lower(type_: wit.Type, value: Any, name: str) -> Any:
             return [_lower(element, item, f"{name}[{index}]") for index, item in enumerate(value)]
         case wit.Tuple(items):
             if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != len(items):
-                raise ArgumentError(f"{name} is {value!r}: expected a tuple of {len(items)} values ({type_})")
+                raise ArgumentError(
+                    f"{name} is {value!r}: expected a tuple of {len(items)} values ({type_})",
+                    hint="Give a tuple or list of that length.",
+                )
             return tuple(
                 _lower(item, each, f"{name}[{i}]") for i, (item, each) in enumerate(zip(items, value, strict=True))
             )
@@ -83,7 +86,9 @@ def _lower_primitive(type_: wit.Primitive, value: Any, name: str) -> Any:
             value = int(value)
         good = number and (type_.is_float or isinstance(value, int))
     if not good:
-        raise ArgumentError(f"{name} is {_short(value)}: expected {describe_type(type_)}")
+        raise ArgumentError(
+            f"{name} is {_short(value)}: expected {describe_type(type_)}", hint="Convert the value before the call."
+        )
     return value
 
 
@@ -98,12 +103,15 @@ def _lower_record(record: wit.Record, value: Any, name: str) -> Any:
             return value[field] if isinstance(value, Mapping) else getattr(value, python_field(field))
         except (KeyError, AttributeError):
             wanted = ", ".join(each for each, _ in record.fields)
-            raise ArgumentError(f"{name} lacks the field {field!r}: expected {record} with {wanted}") from None
+            raise ArgumentError(
+                f"{name} lacks the field {field!r}: expected {record} with {wanted}",
+                hint="Give a dict, or an object with these fields.",
+            ) from None
 
     if isinstance(value, Mapping):
         extra = sorted(set(value) - {field for field, _ in record.fields})
         if extra:
-            raise ArgumentError(f"{name} has no field {extra[0]!r}: expected {record}")
+            raise ArgumentError(f"{name} has no field {extra[0]!r}: expected {record}", hint="Leave that field out.")
     made = wit.record_class(record)
     return made(*(_lower(type_, take(field), f"{name}.{field}") for field, type_ in record.fields))
 

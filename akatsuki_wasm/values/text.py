@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from akatsuki_wasm import wit
 from akatsuki_wasm.errors import ArgumentError
-from akatsuki_wasm.values.bind import describe_type, range_text
+from akatsuki_wasm.values.bind import default_hint, describe_type, range_text
 from akatsuki_wasm.values.json import to_json
 
 if TYPE_CHECKING:
@@ -49,7 +49,19 @@ def expected(param: Parameter) -> str:
 
 def _wrong(param: Parameter, text: str) -> ArgumentError:
     shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
-    return ArgumentError(f"{param.name} is {shown!r}: expected {expected(param)}")
+    return ArgumentError(f"{param.name} is {shown!r}: expected {expected(param)}", hint=_example(param.type))
+
+
+def _example(type_: wit.Type) -> str:
+    match type_:
+        case wit.Primitive("char"):
+            return "Give exactly one character."
+        case wit.Primitive("bool"):
+            return "Write true or false."
+        case wit.Option(inner):
+            return f"{_example(inner)[:-1]}, or none."
+        case _:
+            return f"Write it as, for example, {_sample(type_)}."
 
 
 def _parse(param: Parameter, type_: wit.Type, text: str) -> Any:
@@ -80,15 +92,26 @@ def _number(param: Parameter, type_: wit.Primitive, text: str) -> int | float:
     try:
         if type_.is_float:
             return float(text)
-        try:
-            return int(text)
-        except ValueError:
-            number = float(text)  # 1e6 and 3.0 are whole numbers too
-            if not number.is_integer():
-                raise
-            return int(number)
+        number = _whole(text)
     except ValueError as exc:
         raise _wrong(param, text) from exc
+    low, high = wit.INTEGER_RANGES[type_.name]
+    if not low <= number <= high and param.minimum is None and param.maximum is None:
+        raise ArgumentError(
+            f"{param.name} is {text[:_SHOWN]}: expected a whole number, {type_.name}, {low} to {high}",
+            hint=default_hint(param),
+        )
+    return number
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        number = float(text)  # 1e6 and 3.0 are whole numbers too
+        if not number.is_integer():
+            raise
+        return int(number)
 
 
 def _structure(param: Parameter, type_: wit.Type, text: str) -> Any:

@@ -119,7 +119,10 @@ def test_a_source_that_does_not_compile(akatsuki: Any, tmp_path: Path) -> None:
     (tmp_path / "bad.rs").write_text("pub fn f(x: f64) -> f64 {\n    x + y\n}\n")
     done = akatsuki("build", "bad.rs")
     assert (done.code, done.out) == (1, "")
-    assert done.err.splitlines()[-1].startswith("error: line 2: cannot find value `y` in this scope")
+    assert done.err.splitlines()[-2:] == [
+        "error: line 2: cannot find value `y` in this scope: not found in this scope [E0425]",
+        "hint: Correct that line",
+    ]
     diagnostic = akatsuki("build", "bad.rs", "--json").json["error"]["diagnostics"][0]
     assert (diagnostic["line"], diagnostic["code"]) == (2, "E0425")
     assert "cannot find value `y`" in diagnostic["rendered"]
@@ -135,7 +138,7 @@ def test_no_rust(akatsuki: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         pytest.skip("the distribution's own rustc builds for wasm32 without a private sysroot")
     done = akatsuki("build", "half.rs")
     assert (done.code, done.out) == (4, "")
-    assert done.err.splitlines()[-1] == "hint: run: akatsuki toolchain install"
+    assert done.err.splitlines()[-1] == "hint: Run: akatsuki toolchain install"
     assert akatsuki("build", "half.rs", "--json").json["error"]["code"] == "toolchain"
     assert akatsuki("toolchain", "status", "--json").code == 4
     report = akatsuki("doctor", "--json")

@@ -135,7 +135,7 @@ REFUSALS = {
     ),
     "run pictures negate": (
         1,
-        "error: negate needs image (an image)",
+        "error: negate needs 'image' (an image)",
         "hint: Its signature is negate(image, strength=0.6, loud=False).",
     ),
     "run pictures negate photo.jpg 0.5 true 7": (
@@ -163,11 +163,20 @@ REFUSALS = {
         "error: Invalid value for '--param': 'strength' is not NAME=VALUE",
         "hint: Try 'akatsuki run pictures negate --help'.",
     ),
-    "run pictures negate photo.jpg --strength 1.5": (1, "error: strength is 1.5: expected 0 to 1"),
-    "run pictures negate photo.jpg --strength nan": (1, "error: strength is nan: expected 0 to 1"),
+    "run pictures negate photo.jpg --strength 1.5": (
+        1,
+        "error: strength is 1.5: expected 0 to 1",
+        "hint: Give another value, or leave strength out for its default, 0.6.",
+    ),
+    "run pictures negate photo.jpg --strength nan": (
+        1,
+        "error: strength is nan: expected 0 to 1",
+        "hint: Give another value, or leave strength out for its default, 0.6.",
+    ),
     "run pictures negate photo.jpg --strength strong": (
         1,
         "error: strength is 'strong': expected a number, f32, 0 to 1",
+        "hint: Write it as, for example, 0.5.",
     ),
     "run pictures negate missing.jpg": (
         1,
@@ -201,8 +210,16 @@ REFUSALS = {
         "hint: Try 'akatsuki run pictures negate --help'.",
     ),
     "run pictures shout hello 99999999999": (1, None),
-    "run pictures shout hello many": (1, "error: output is 'many': expected a whole number, u32"),
-    "run pictures shout --text= --param output=1": (3, "error: nothing to shout"),
+    "run pictures shout hello many": (
+        1,
+        "error: output is 'many': expected a whole number, u32",
+        "hint: Write it as, for example, 1.",
+    ),
+    "run pictures shout --text= --param output=1": (
+        3,
+        "error: nothing to shout",
+        "hint: The function itself refused: change its arguments.",
+    ),
     "run pictures fall 3": (3, None),
     "run plain spin --timeout-ms 150": (3, None),
     "run plain add 1 4294967296": (1, None),
@@ -228,7 +245,8 @@ def test_refusals(akatsuki: Any, pictures: str, plain: str, photo: Path, words: 
 def test_refusal_as_json(akatsuki: Any, pictures: str, photo: Path) -> None:
     done = akatsuki("run", pictures, "negate", "photo.jpg", "--strength", "1.5", "--json")
     assert (done.code, done.err) == (1, "")
-    assert done.json == {"error": {"code": "argument", "message": "strength is 1.5: expected 0 to 1", "hint": ""}}
+    hint = "Give another value, or leave strength out for its default, 0.6."
+    assert done.json == {"error": {"code": "argument", "message": "strength is 1.5: expected 0 to 1", "hint": hint}}
     done = akatsuki("run", pictures, "fall", "3", "--json")
     assert done.code == 3
     assert (done.json["error"]["code"], done.json["error"]["kind"]) == ("guest-trap", "unreachable")

@@ -324,8 +324,24 @@ def test_what_is_refused(text: str, line: int, message: str, advice: str) -> Non
 
 
 def test_text_that_is_no_rust() -> None:
-    assert refused("Here is your function:\n\n1 + 1")[-1][1] == "the file has no public function"
+    advice = "write one file of plain Rust, with at least one `pub fn name(…) -> …`"
+    assert refused("Here is your function:\n\n1 + 1") == [
+        (1, "this is not Rust: near `Here is your function: 1 + 1`", advice)
+    ]
     assert refused("")[0][1] == "the file has no public function"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message", "advice"),
+    [
+        ("pub fn f(a: u8) -> u8 {\n    a\n", 1, "the `{` is never closed", "write the `}` that is missing"),
+        ("fn f(a: u8 -> u8 { a }", 1, "the `(` is never closed", "write the `)` that is missing"),
+        ("fn f() {\n    (1 + 2]\n}", 2, "`]` does not close the `(` of line 2", "write `)` before it"),
+        ("fn f() {}\n}", 2, "the `}` closes nothing", "remove it, or open it before"),
+    ],
+)
+def test_brackets(text: str, line: int, message: str, advice: str) -> None:
+    assert refused(text) == [(line, message, advice)]
 
 
 def test_a_syntax_error_in_a_body_is_left_to_the_compiler() -> None:

@@ -43,7 +43,7 @@ def test_defaults_and_options_are_filled_in() -> None:
 @pytest.mark.parametrize(
     ("args", "kwargs", "message"),
     [
-        ([], {}, "vintage needs image (an image)"),
+        ([], {}, "vintage needs 'image' (an image)"),
         ([1, 2, 3, 4], {}, "vintage takes at most 3 arguments, got 4"),
         ([1], {"image": 2}, "image was given twice"),
         ([1], {"strenght": 2}, "vintage has no parameter 'strenght'; did you mean 'strength'?"),

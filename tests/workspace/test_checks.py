@@ -154,7 +154,7 @@ def test_an_example_of_a_function_that_is_not_there() -> None:
 
 
 def test_an_example_with_wrong_arguments() -> None:
-    assert str(failure(ADD, add, "add(2) == 4")) == "the example add(2) == 4 failed: add needs b (a number, f64)"
+    assert str(failure(ADD, add, "add(2) == 4")) == "the example add(2) == 4 failed: add needs 'b' (a number, f64)"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Bad input and bad surroundings: each is one clear line, a hint that is true, and the right exit code."""
