@@ -71,7 +71,8 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[Any]], *, folding: Seq
         drawn.add_column(header, overflow="fold", no_wrap=header not in folding)
     for line in cells:
         drawn.add_row(*map(Text, line))  # Text: brackets in a name are not markup
-    console = Console(width=shutil.get_terminal_size().columns)  # rich takes 80 for a terminal that says it is dumb
+    width, height = shutil.get_terminal_size()
+    console = Console(width=width, height=height)  # by itself rich takes 80 for a terminal that says it is dumb
     least = sum(
         _NARROWEST if header in folding else max(map(cell_len, column))
         for header, *column in zip(headers, headers, *cells, strict=True)
