@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 _PREFIX = "akatsuki-build-"
 _LOCK = "alive.lock"
+_NEW_LOCK = "alive.new"
 _YOUNG_S = 60.0
 """A folder without a lock may be one that is just being made; the lock follows within milliseconds."""
 
@@ -40,8 +41,10 @@ def private_folder(root: Path | None = None) -> Iterator[Path]:
     lock = None
     try:
         # The kernel releases the lock when this process dies, which tells the next build that the folder is orphaned.
-        lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        # It gets its name when it is locked: another build's sweep must never see it free while its owner lives.
+        lock = os.open(folder / _NEW_LOCK, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         fcntl.flock(lock, fcntl.LOCK_EX)
+        (folder / _NEW_LOCK).rename(folder / _LOCK)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)

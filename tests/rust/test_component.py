@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from akatsuki_wasm.rust.toolchain import Toolchain
 
+_OF_OTHER_BUILDS = ("CARGO_BUILD", "CARGO_TARGET", "RUST")
 MAKER = Path(__file__).with_name("component_maker")
 CACHE = Path(os.environ.get("AKATSUKI_TEST_TOOL_CACHE") or platformdirs.user_cache_path("akatsuki_wasm") / "test-tools")
 
@@ -51,7 +52,7 @@ def maker(toolchain: Toolchain) -> Path:
     if shutil.which("cc") is None:
         _missing("there is no C linker named cc")
     environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith(("CARGO", "RUST"))},
+        **{name: value for name, value in os.environ.items() if not name.startswith(_OF_OTHER_BUILDS)},
         "CARGO_HOME": str(CACHE / "cargo-home"),
         "CARGO_TARGET_DIR": str(CACHE / "component-maker"),
         "RUSTC": str(toolchain.rustc),
