@@ -77,6 +77,8 @@ class Settings(BaseSettings):
         user: Name of the local user; the login name by default.
         user_is_admin: Whether that user is an admin of the embedded registry.
         generator: The generator that serves when the request names none.
+        model: The language model that is asked where the request names none; the generator's own choice where empty.
+        model_timeout_s: Wall clock of one answer of a language model, seconds; waiting between retries counts.
         max_repairs: Times the generator is asked again after a failed attempt.
         timeout_ms: Default time limit of an execution, milliseconds.
         memory_bytes: Linear memory limit of an execution.
@@ -96,6 +98,8 @@ class Settings(BaseSettings):
     user: str = Field(default_factory=_login, min_length=1, max_length=64)
     user_is_admin: bool = True
     generator: str = "offline"
+    model: str = ""
+    model_timeout_s: float = Field(default=120.0, gt=0, le=3600)
     max_repairs: int = Field(default=3, ge=0, le=20)
     timeout_ms: int = Field(default=DEFAULT_TIMEOUT_MS, ge=MIN_TIMEOUT_MS, le=MAX_TIMEOUT_MS)
     memory_bytes: int = Field(default=DEFAULT_MEMORY_BYTES, ge=MIB, le=4096 * MIB)

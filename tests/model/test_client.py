@@ -1,0 +1,325 @@
+"""Everything that goes wrong between here and the model: one line, a hint, and never the key."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+import traceback
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from akatsuki_wasm.config import Settings
+from akatsuki_wasm.contracts import GenerationRequest, GuestSource
+from akatsuki_wasm.errors import AkatsukiError, ConfigError, MissingKeyError, ModelError, UnusableReplyError
+from akatsuki_wasm.model.server import DEFAULT_MODEL, HOSTED_URL, ModelServer, find_server
+from akatsuki_wasm_plugins.openai_chat import OpenAiPlugin
+
+from .conftest import KEY, PlayedModel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+GOOD = "name: three\n```rust\n/// Three.\npub fn three() -> u8 {\n    3\n}\n```"
+URL_HINT = "Compare OPENAI_BASE_URL with the server's documentation: it mostly ends in /v1."
+LATER = "Try again later."
+NOT_JSON = "{url} answered with something that is not JSON: expected a chat completion"
+OTHER_JSON = "{url} answered with other JSON: expected a chat completion"
+
+
+@pytest.fixture(autouse=True)
+def quiet(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Whatever happens, no log of any library has the key."""
+    caplog.set_level(logging.DEBUG)
+    yield
+    assert KEY not in caplog.text
+
+
+def ask(prompt: str = "three", **settings: Any) -> GuestSource:
+    plugin = OpenAiPlugin()
+    plugin.akatsuki_configure(Settings(**settings))
+    source = plugin.akatsuki_generate(GenerationRequest(prompt, generator="openai"), None)
+    assert source is not None
+    return source
+
+
+def fails(kind: type[AkatsukiError], **settings: Any) -> AkatsukiError:
+    with pytest.raises(kind) as caught:
+        ask(**settings)
+    error = caught.value
+    everything = "".join(traceback.format_exception(error))
+    assert KEY not in everything + repr(error) + error.hint
+    assert "\n" not in str(error) + error.hint
+    assert error.hint
+    return error
+
+
+def failed(status: int, message: str | None = None, code: str | None = None, **headers: str) -> dict[str, Any]:
+    body = json.dumps({"error": {"message": message, "type": "invalid", "param": None, "code": code}})
+    return {"status": status, "body": body if message else "", "headers": headers}
+
+
+def test_passes_where_another_generator_is_meant(model: PlayedModel) -> None:
+    plugin = OpenAiPlugin()
+    assert plugin.akatsuki_generate(GenerationRequest("x"), None) is None
+    plugin.akatsuki_configure(Settings())
+    assert plugin.akatsuki_generate(GenerationRequest("x"), None) is None
+    plugin.akatsuki_configure(Settings(generator="openai"))
+    assert plugin.akatsuki_generate(GenerationRequest("x", generator="offline"), None) is None
+    assert model.requests() == []
+    model.script(GOOD)
+    source = plugin.akatsuki_generate(GenerationRequest("x"), None)
+    assert source is not None
+    assert (source.name, source.generator, source.description) == ("three", "openai", "Three.")
+
+
+# ---------------------------------------------------------------- key and address
+
+
+def test_neither_key_nor_address() -> None:
+    error = fails(MissingKeyError)
+    assert str(error) == "there is no language model: neither OPENAI_API_KEY nor OPENAI_BASE_URL is set"
+    assert error.hint == (
+        "Set OPENAI_API_KEY, or OPENAI_BASE_URL for a server that needs no key, such as http://localhost:11434/v1."
+    )
+
+
+def test_a_key_alone_is_for_the_hosted_server() -> None:
+    server = find_server({"OPENAI_API_KEY": f" {KEY}\n"})
+    assert (server.base_url, server.key, server.is_hosted) == (HOSTED_URL, KEY, True)
+    assert KEY not in repr(server)
+
+
+def test_an_address_alone_gets_a_stand_in_for_the_key(model: PlayedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY")
+    model.script(GOOD)
+    ask()
+    assert model.requests()[0]["headers"]["authorization"] == "Bearer none"
+    assert model.requests()[0]["body"]["model"] == DEFAULT_MODEL
+
+
+def test_an_address_for_people_has_no_secret() -> None:
+    assert ModelServer("https://me:pass@host:8000/v1/?token=x").shown == "https://host:8000/v1"
+
+
+@pytest.mark.parametrize(
+    "url", ["localhost:11434", "ftp://host/v1", "http://", "http://host:99999/v1", "http://[::1", "http://a b/v1"]
+)
+def test_an_address_that_is_none(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", url)
+    error = fails(ConfigError)
+    assert str(error) == "OPENAI_BASE_URL is not an http address: expected one such as http://localhost:11434/v1"
+
+
+def test_a_key_that_is_none(model: PlayedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", f"{KEY} x")
+    assert str(fails(ConfigError)) == "OPENAI_API_KEY has white space or letters that no key has"
+    assert model.requests() == []
+
+
+def test_no_settings_file_can_say_where_the_key_goes() -> None:
+    assert not [name for name in Settings.model_fields if name.startswith(("openai", "model_url", "base"))]
+
+
+# ---------------------------------------------------------------- what servers answer
+
+
+@pytest.mark.parametrize(
+    ("turn", "message", "hint"),
+    [
+        (
+            failed(401, f"Incorrect API key provided: {KEY}."),
+            "{url} does not accept the key (401)",
+            "Set OPENAI_API_KEY to a valid one.",
+        ),
+        (
+            failed(403, f"Country not supported for {KEY}."),
+            "{url} does not allow this (403): Country not supported for ***",
+            "Ask whoever gave you the key.",
+        ),
+        (
+            failed(404, "The model `gpt-5.4-mini` does not exist", "model_not_found"),
+            f"{{url}} has no model '{DEFAULT_MODEL}' (404)",
+            "Name one that it has: --model NAME, or AKATSUKI_MODEL",
+        ),
+        (failed(404, "Not Found"), "there is no chat completion at {url} (404): Not Found", URL_HINT),
+        ({"status": 404, "body": "<html>nginx</html>"}, "there is no chat completion at {url} (404)", URL_HINT),
+        (
+            failed(429, "You exceeded your current quota.", "insufficient_quota", **{"x-should-retry": "false"}),
+            "the account at {url} is used up (429): You exceeded your current quota",
+            "Look at its plan and billing.",
+        ),
+        (
+            failed(429, "Slow down.", **{"retry-after": "3600"}),
+            "{url} gets too many requests (429): Slow down",
+            "Wait a little and try again.",
+        ),
+        (
+            failed(400, "Too long.\nReally.", "context_length_exceeded"),
+            "{url} rejects the request (400): Too long. Really",
+            "Make the prompt shorter.",
+        ),
+        (failed(503, "Overloaded", **{"x-should-retry": "false"}), "{url} failed (503): Overloaded", LATER),
+        (
+            {"status": 307, "body": "", "headers": {"location": "http://127.0.0.1:9/v1/chat/completions"}},
+            "{url} redirects to another address, which is not followed (307)",
+            URL_HINT,
+        ),
+        ({"body": "{{ not json"}, NOT_JSON, URL_HINT),
+        (
+            {"body": "<p>hello</p>", "headers": {"content-type": "text/html"}},
+            NOT_JSON,
+            URL_HINT,
+        ),
+        ({"body": "[" * 100_000}, NOT_JSON, URL_HINT),
+        ({"body": ""}, "{url} answered with nothing: expected a chat completion", URL_HINT),
+        ({"body": '{"choices": []}'}, OTHER_JSON, URL_HINT),
+        ({"body": "[1, 2]"}, OTHER_JSON, URL_HINT),
+        ({"body": '{"choices": [{"message": 3}]}'}, OTHER_JSON, URL_HINT),
+    ],
+)  # fmt: skip
+def test_a_server_that_does_not_serve(turn: dict[str, Any], message: str, hint: str, model: PlayedModel) -> None:
+    model.script(turn)
+    error = fails(ModelError)
+    assert str(error) == message.replace("{url}", model.base_url)
+    assert error.hint == hint
+    assert len(model.requests()) == 1
+
+
+def test_a_server_that_wants_a_key(model: PlayedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY")
+    model.script(failed(401, "Unauthorized"))
+    error = fails(ModelError)
+    assert (str(error), error.hint) == (
+        f"{model.base_url} wants a key (401)",
+        "Set OPENAI_API_KEY to a key of this server.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("turn", "message"),
+    [
+        ({"content": ""}, "the language model answered with nothing: expected a file of Rust"),
+        ({"content": None}, "the language model answered with nothing: expected a file of Rust"),
+        (
+            {"content": "<think>…</think>"},
+            "the language model answered only with its thinking: expected a file of Rust",
+        ),
+        ({"refusal": "I can't help with that."}, "the language model refuses: I can't help with that"),
+        ({"finish_reason": "content_filter"}, "the language model's filter stopped its answer"),
+        (
+            {"content": GOOD[:-9], "finish_reason": "length"},
+            "the language model's answer was cut off at its length limit",
+        ),
+        ({"content": "I'm sorry."}, 'the language model answered without a Rust function: "I\'m sorry."'),
+    ],
+)
+def test_an_answer_that_is_of_no_use(turn: dict[str, Any], message: str, model: PlayedModel) -> None:
+    model.script(turn)
+    assert str(fails(UnusableReplyError)) == message
+
+
+@pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": "many", "completion_tokens": -1}])
+def test_a_server_that_does_not_count(usage: Any, model: PlayedModel) -> None:
+    model.script({"content": [{"type": "text", "text": GOOD}], "usage": usage})
+    assert sorted(ask().usage) == ["model", "seconds"]
+
+
+@pytest.mark.parametrize(
+    "turn", [failed(429, "Slow down.", **{"retry-after": "1"}), failed(500, "oops"), {"status": 502, "body": "<html>"}]
+)
+def test_is_asked_again_after_a_passing_failure(turn: dict[str, Any], model: PlayedModel) -> None:
+    model.script(turn, GOOD)
+    started = time.perf_counter()
+    assert ask().name == "three"
+    assert len(model.requests()) == 2
+    if "retry-after" in turn.get("headers", {}):
+        assert time.perf_counter() - started >= 1
+
+
+def test_a_failure_that_does_not_pass(model: PlayedModel) -> None:
+    model.script(*[failed(500, "The server had an error.")] * 3)
+    error = fails(ModelError)
+    assert (str(error), error.hint) == (f"{model.base_url} failed (500): The server had an error", LATER)
+    assert len(model.requests()) == 3
+
+
+# ---------------------------------------------------------------- no server, and slow ones
+
+
+def test_nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
+    monkeypatch.setenv("OPENAI_BASE_URL", url)
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    error = fails(ModelError)
+    assert str(error) == f"no connection to the language model at {url}: connection refused"
+    assert error.hint == "Start the server (for Ollama: ollama serve), or mend OPENAI_BASE_URL."
+
+
+def test_a_server_that_stalls_meets_our_limit(model: PlayedModel) -> None:
+    model.script({"content": GOOD, "stall": 5})
+    started = time.perf_counter()
+    error = fails(ModelError, model_timeout_s=0.5)
+    assert time.perf_counter() - started < 3
+    assert str(error) == f"the language model at {model.base_url} did not answer within 0.5 s"
+    assert error.hint == "Give it more time with AKATSUKI_MODEL_TIMEOUT_S, or name a faster model: --model NAME"
+
+
+def test_waiting_between_retries_counts(model: PlayedModel) -> None:
+    model.script(failed(429, "Slow down.", **{"retry-after": "60"}), GOOD)
+    error = fails(ModelError, model_timeout_s=0.7)
+    assert str(error) == (
+        f"the language model at {model.base_url} did not answer within 0.7 s; its last answer was an error 429"
+    )
+
+
+def test_a_trickle_of_bytes_meets_our_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def trickle() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                try:
+                    connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n")
+                    for _ in range(100):
+                        connection.sendall(b" ")
+                        time.sleep(0.1)
+                except OSError:
+                    return  # the client went away, as it should
+
+        thread = threading.Thread(target=trickle)
+        thread.start()
+        monkeypatch.setenv("OPENAI_BASE_URL", f"http://127.0.0.1:{listener.getsockname()[1]}/v1")
+        started = time.perf_counter()
+        error = fails(ModelError, model_timeout_s=1)
+        assert time.perf_counter() - started < 4
+        assert str(error).endswith("did not answer within 1 s")
+        thread.join()
+
+
+def test_works_where_a_loop_already_runs_as_in_a_notebook(model: PlayedModel) -> None:
+    model.script(GOOD)
+
+    async def cell() -> GuestSource:
+        return ask()
+
+    assert asyncio.run(cell()).name == "three"
+
+
+def test_ctrl_c_ends_the_request(model: PlayedModel) -> None:
+    model.script({"content": GOOD, "stall": 5})
+    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+    started = time.perf_counter()
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        ask()
+    assert time.perf_counter() - started < 3
+    assert [thread.name for thread in threading.enumerate() if thread.name == "akatsuki-model"] == []
