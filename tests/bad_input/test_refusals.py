@@ -63,11 +63,6 @@ REFUSALS: dict[tuple[str, ...], tuple[int, str, str]] = {
         "the example 'blur is nice' is not of the form f(2, 3) == 5: it is not a comparison with ==",
         """Write literals only, such as: --example 'slug("Hello World") == "hello-world"'""",
     ),
-    ("design", "wasm", "blur", "--generator", "oracle"): (
-        1,
-        "there is no generator 'oracle'",
-        "The generators are: offline.",
-    ),
     ("design", "wasm", "blur", "--out", "photo.jpg/x"): (
         1,
         "out is 'photo.jpg/x': the folder cannot be made (HERE/photo.jpg is a file)",
@@ -348,3 +343,11 @@ def test_several_problems_are_one_error_line(alone: Shell) -> None:
         "  line 2: the macro `env!` is not allowed: it reads the environment of the machine that compiles",
         "  line 3: the macro `include_str!` is not allowed: it reads files of the machine that compiles",
     ]
+
+
+def test_unknown_generator(alone: Shell) -> None:
+    done = alone("design", "wasm", "blur", "--generator", "oracle")
+    assert (done.code, done.out) == (1, "")
+    error, hint = done.said
+    assert error == "there is no generator 'oracle'"
+    assert hint.startswith("The generators are: offline")
