@@ -72,7 +72,7 @@ def complete(server: ModelServer, model: str, messages: Sequence[Message], *, ti
         text = _within(timeout_s, question.ask)
     except TimeoutError as exc:
         raise failures.timed_out(timeout_s, server, question.last_status) from exc
-    except (openai.OpenAIError, ValueError) as exc:
+    except (openai.OpenAIError, ValueError, OSError, ImportError) as exc:
         error = failures.failure(exc, server, model)
         # A server may repeat the key in what it answers; then not even the cause may be kept.
         raise error from (None if server.is_in(f"{exc!r} {exc}") else exc)

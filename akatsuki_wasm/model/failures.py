@@ -32,7 +32,8 @@ def failure(exc: Exception, server: ModelServer, model: str) -> AkatsukiError:
         return ModelError(f"no connection to the language model at {server.shown}: {_reason(exc)}", hint=_start(server))
     # What is left is the client's own complaint, for example about a variable of the environment that it reads.
     said = _line(server.without_key(str(exc)))
-    return ConfigError(f"the openai client refuses to ask: {said}", hint="Look at the OPENAI_… variables that are set.")
+    hint = "Look at the variables OPENAI_…, …_PROXY and SSL_CERT_FILE."
+    return ConfigError(f"the openai client cannot be used: {said}", hint=hint)
 
 
 def timed_out(seconds: float, server: ModelServer, last_status: int | None) -> ModelError:

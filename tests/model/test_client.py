@@ -127,6 +127,17 @@ def test_no_settings_file_can_say_where_the_key_goes() -> None:
     assert not [name for name in Settings.model_fields if name.startswith(("openai", "model_url", "base"))]
 
 
+@pytest.mark.parametrize(("name", "value"), [("SSL_CERT_FILE", "/nowhere.pem"), ("HTTPS_PROXY", "nonsense://x")])
+def test_an_environment_in_which_no_client_can_be_made(
+    name: str, value: str, model: PlayedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    error = fails(ConfigError)
+    assert str(error).startswith("the openai client cannot be used: ")
+    assert error.hint == "Look at the variables OPENAI_…, …_PROXY and SSL_CERT_FILE."
+    assert model.requests() == []
+
+
 # ---------------------------------------------------------------- what servers answer
 
 
