@@ -96,7 +96,10 @@ def test_a_constant_that_is_too_large_is_the_authors_error(toolchain: Toolchain,
     source = "pub static BIG: [u8; 1 << 30] = [1; 1 << 30];\npub fn add(a: i32, b: i32) -> i32 { a + b }\n"
     with pytest.raises(CompileError) as caught:
         build_crate(guest_crate(source), toolchain=toolchain, options=BuildLimits(memory_bytes=800 * MIB))
-    assert str(caught.value) == "line 1: tried to allocate more memory than available to compiler [E0080]"
+    assert str(caught.value) == (
+        "line 1: tried to allocate more memory than available to compiler: "
+        "evaluation of `author::BIG` failed here [E0080]"
+    )
 
 
 def test_a_compiler_that_cannot_even_start_in_its_memory(
