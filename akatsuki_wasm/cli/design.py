@@ -34,7 +34,7 @@ def design() -> None:
 )
 @click.argument("prompt")
 @click.option("--name", metavar="NAME", help="Module name. The generator chooses one otherwise.")
-@click.option("--generator", metavar="NAME", help="Which generator answers: offline, or a plugin's.")
+@click.option("--generator", metavar="NAME", help="Which generator answers: offline, openai, or a plugin's.")
 @click.option("--model", metavar="NAME", help="Which language model, for generators that have one.")
 @click.option(
     "--example",
