@@ -120,7 +120,9 @@ def test_errors_come_before_warnings_and_the_authors_before_ours(toolchain: Tool
     error = refused(
         guest_crate("pub fn add(a: i32) -> i32 { a }\n", lib="mod author;\npub fn f() { author::no(); }"), toolchain
     )
-    assert str(error) == ("internal, in src/lib.rs line 2: cannot find function `no` in module `author` [E0425]")
+    assert str(error) == (
+        "internal, in src/lib.rs line 2: cannot find function `no` in module `author`: not found in `author` [E0425]"
+    )
     assert error.diagnostics[0].line is None
 
 
