@@ -57,7 +57,10 @@ def maker(toolchain: Toolchain) -> Path:
         "CARGO_TARGET_DIR": str(CACHE / "component-maker"),
         "RUSTC": str(toolchain.rustc),
     }
-    command = [toolchain.cargo, "build", "--locked", "--manifest-path", MAKER / "Cargo.toml"]
+    # cargo writes its lock file beside the manifest, which is no business of the checkout's.
+    source = CACHE / "component-maker-source"
+    shutil.copytree(MAKER, source, dirs_exist_ok=True)
+    command = [toolchain.cargo, "build", "--manifest-path", source / "Cargo.toml"]
     offline = subprocess.run([*command, "--offline"], env=environment, capture_output=True, text=True)
     built = (
         offline if offline.returncode == 0 else subprocess.run(command, env=environment, capture_output=True, text=True)
