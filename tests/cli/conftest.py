@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from click.testing import Result
 
+    from akatsuki_wasm.rust.toolchain import Toolchain
+
 PICTURES = """\
 /// Mixes the picture with its negative.
 /// * `image`: The picture.
@@ -95,30 +97,26 @@ def akatsuki(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., O
 
 
 def build(folder: Path, name: str, rust: str) -> Path:
-    """Builds a module; skips where there is no toolchain."""
+    """Builds a module."""
     from akatsuki_wasm.config import load_settings
-    from akatsuki_wasm.errors import ToolchainError
     from akatsuki_wasm.workspace import Workspace
 
     source = folder / f"{name}.rs"
     source.write_text(rust)
-    try:
-        artifact = Workspace(load_settings(data_dir=folder)).build(source)
-    except ToolchainError as exc:
-        pytest.skip(f"no Rust toolchain for wasm32: {exc}")
+    artifact = Workspace(load_settings(data_dir=folder)).build(source)
     path = source.with_suffix(".wasm")
     path.write_bytes(artifact.wasm)
     return path
 
 
 @pytest.fixture(scope="session")
-def pictures_wasm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def pictures_wasm(tmp_path_factory: pytest.TempPathFactory, toolchain: Toolchain) -> Path:
     """The built module ``pictures``."""
     return build(tmp_path_factory.mktemp("pictures"), "pictures", PICTURES)
 
 
 @pytest.fixture(scope="session")
-def sales_wasm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sales_wasm(tmp_path_factory: pytest.TempPathFactory, toolchain: Toolchain) -> Path:
     """The built module ``sales``."""
     return build(tmp_path_factory.mktemp("sales"), "sales", SALES)
 

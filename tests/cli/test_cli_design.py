@@ -13,12 +13,7 @@ if TYPE_CHECKING:
 MARGIN = "margin(price, cost) = (price - cost) / price"
 
 
-@pytest.fixture
-def toolchain(pictures_wasm: Path) -> None:
-    """Skips where nothing can be built."""
-
-
-@pytest.mark.usefixtures("toolchain")
+@pytest.mark.toolchain
 def test_design(akatsuki: Any, tmp_path: Path) -> None:
     done = akatsuki("design", "wasm", MARGIN, "--example", "margin(120, 90) == 0.25", "--out", "made")
     assert done.code == 0, done.err
@@ -40,7 +35,7 @@ def test_design(akatsuki: Any, tmp_path: Path) -> None:
     assert akatsuki("modules", "show", "margin", "--source").out == (tmp_path / "made" / "margin.rs").read_text()
 
 
-@pytest.mark.usefixtures("toolchain")
+@pytest.mark.toolchain
 def test_design_json_and_no_deploy(akatsuki: Any) -> None:
     done = akatsuki("design", "wasm", MARGIN, "--no-deploy", "--json")
     assert (done.code, done.err) == (0, "")
@@ -52,7 +47,7 @@ def test_design_json_and_no_deploy(akatsuki: Any) -> None:
     assert akatsuki("design", "wasm", MARGIN, "--json").json["version"] == "1.0.0"
 
 
-@pytest.mark.usefixtures("toolchain")
+@pytest.mark.toolchain
 def test_an_example_that_does_not_hold(akatsuki: Any) -> None:
     done = akatsuki("design", "wasm", MARGIN, "--example", "margin(120, 90) == 0.5")
     assert (done.code, done.out) == (1, "")
@@ -100,7 +95,7 @@ def test_a_prompt_that_nothing_serves(akatsuki: Any) -> None:
     assert akatsuki("design", "wasm", "make me a sandwich", "--json").json["error"]["code"] == "no-match"
 
 
-@pytest.mark.usefixtures("toolchain")
+@pytest.mark.toolchain
 def test_build(akatsuki: Any, tmp_path: Path) -> None:
     (tmp_path / "half.rs").write_text("/// Half.\npub fn half(x: f64) -> f64 { x / 2.0 }\n")
     done = akatsuki("build", "half.rs")
@@ -114,7 +109,7 @@ def test_build(akatsuki: Any, tmp_path: Path) -> None:
     assert akatsuki("run", "half", "3").out == "1.5\n"
 
 
-@pytest.mark.usefixtures("toolchain")
+@pytest.mark.toolchain
 def test_a_source_that_does_not_compile(akatsuki: Any, tmp_path: Path) -> None:
     (tmp_path / "bad.rs").write_text("pub fn f(x: f64) -> f64 {\n    x + y\n}\n")
     done = akatsuki("build", "bad.rs")
