@@ -78,9 +78,12 @@ class StageProgress:
         self._line(stage, "ok", seconds, summary)
 
     @hookimpl
-    def akatsuki_stage_failed(self, stage: Stage, seconds: float, error: AkatsukiError) -> None:
+    def akatsuki_stage_failed(self, stage: Stage, attempt: int, seconds: float, error: AkatsukiError) -> None:
         """Keeps what failed until it is known whether another attempt follows."""
         self._failed = (stage, seconds, error.message)
+        if stage == "generate" and attempt > 1:
+            # The command ends with the failure before this one, so this one's reason is said here or nowhere.
+            self._tell_failure(with_reason=True)
 
     def _tell_failure(self, *, with_reason: bool) -> None:
         if self._failed is not None:

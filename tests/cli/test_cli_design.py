@@ -161,3 +161,14 @@ def test_folder_that_cannot_be_written(akatsuki: Any, plain: str) -> None:
         "error: cannot make the registry's folder in /proc/akatsuki: No such file or directory\n"
         "hint: Make the folder writable, or point AKATSUKI_DATA_DIR at another one.\n",
     )
+
+
+@pytest.mark.toolchain
+def test_a_generator_without_a_second_attempt_says_so(akatsuki: Any) -> None:
+    done = akatsuki("design", "wasm", MARGIN, "--example", "margin(120, 90) == 1")
+    assert (done.code, done.out) == (1, "")
+    *_, check, again, error, hint = done.err.splitlines()
+    assert check.endswith("the example margin(120, 90) == 1 gave 0.25")
+    assert "the offline catalogue's source failed in check and it has no other to offer" in again
+    assert error == "error: the example margin(120, 90) == 1 gave 0.25"
+    assert hint == "hint: Change the example if the module is right, or say in the prompt what you mean."
