@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from akatsuki_wasm import binary
 from akatsuki_wasm import manifest as manifests
 from akatsuki_wasm.errors import InvalidModuleError
+from akatsuki_wasm.features import PROPOSALS_OFF
 
 if TYPE_CHECKING:
     from wasmtime import Engine
@@ -64,9 +65,14 @@ def examine(wasm: bytes) -> Facts:
 
 @cache
 def _engine() -> Engine:
-    from wasmtime import Engine  # not when modules are only listed or read
+    from wasmtime import Config, Engine  # not when modules are only listed or read
 
-    engine = Engine()
+    config = Config()
+    for name in PROPOSALS_OFF:
+        # The others have no setter, and nothing that validation lets through could use them alone.
+        if hasattr(Config, name):
+            setattr(config, name, False)
+    engine = Engine(config)
     # Left to the interpreter's end, it would be freed after the library that frees it.
     atexit.register(engine.close)
     return engine

@@ -22,8 +22,8 @@ from pathlib import Path
 
 import wasmtime
 
+from akatsuki_wasm.features import PROPOSALS_OFF
 from akatsuki_wasm.sandbox import engine as engines
-from akatsuki_wasm.sandbox import ffi
 
 log = logging.getLogger(__name__)
 
@@ -157,7 +157,7 @@ def identity() -> bytes:
         _processor(),
         str(engines.MAX_WASM_STACK),
         str(engines.process_engine().pooling),
-        ",".join(ffi.PROPOSALS_OFF),
+        ",".join(PROPOSALS_OFF),
     )
     return hashlib.sha256("\0".join(facts).encode()).digest()
 

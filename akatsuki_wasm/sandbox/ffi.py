@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING, Any
 import wasmtime
 from wasmtime import _ffi
 
+from akatsuki_wasm.features import PROPOSALS_OFF
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -244,24 +246,6 @@ def _kinds(vector: int) -> tuple[str, ...]:
         return ()
     pointers = struct.unpack(f"={size}Q", ctypes.string_at(data, size * POINTER_SIZE))
     return tuple(CORE_TYPES.get(_valtype_kind(pointer), "other") for pointer in pointers)
-
-
-PROPOSALS_OFF = (
-    "wasm_threads",
-    "shared_memory",
-    "wasm_memory64",
-    "wasm_multi_memory",
-    "wasm_tail_call",
-    "wasm_gc",
-    "gc_support",
-    "wasm_exceptions",
-    "wasm_function_references",
-    "wasm_wide_arithmetic",
-    "wasm_stack_switching",
-    "wasm_custom_page_sizes",
-    "wasm_relaxed_simd",
-)
-"""Proposals that no module of ours needs: each is attack surface; waits on a shared memory outlast a deadline."""
 
 
 def turn_off_proposals(config: wasmtime.Config) -> None:

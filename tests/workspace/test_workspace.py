@@ -212,6 +212,20 @@ def test_imports_are_refused_by_name(workspace: ak.Workspace) -> None:
         workspace.deploy(bytes(wasmtime.wat2wasm(IMPORTS)), name="importer")
 
 
+@pytest.mark.parametrize(
+    ("text", "proposal"),
+    [
+        ('(module (memory i64 1) (func (export "f")))', "memory64"),
+        ('(module (memory 1) (memory 1) (func (export "f")))', "multi-memory"),
+        ('(module (memory 1 1 shared) (func (export "f")))', "threads"),
+    ],
+)
+def test_what_could_never_be_executed_is_not_stored(workspace: ak.Workspace, text: str, proposal: str) -> None:
+    with pytest.raises(InvalidModuleError):
+        workspace.deploy(bytes(wasmtime.wat2wasm(text)), name=proposal)
+    assert workspace.list_modules() == []
+
+
 def test_unknown_functions_name_the_close_ones(designed: ak.Workspace) -> None:
     module = designed.load("vintage-filter")
     with pytest.raises(FunctionNotFoundError) as caught:
