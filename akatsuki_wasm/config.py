@@ -36,7 +36,8 @@ class _Files(PydanticBaseSettingsSource):
     """Reads the user file, then the project file over it."""
 
     def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
-        raise NotImplementedError("all fields are read at once")
+        """One setting of the files, as pydantic-settings asks of every source: value, key, whether it is still text."""
+        return self().get(field_name), field_name, False
 
     def __call__(self) -> dict[str, Any]:
         named = os.environ.get("AKATSUKI_CONFIG")

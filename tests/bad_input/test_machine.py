@@ -68,6 +68,29 @@ def test_full_disk_while_storing(disk: Callable[..., Path], tmp_path: Path, wasm
     assert shell("run", "plain", "add", "1", "2").out == "3\n"
 
 
+@pytest.mark.toolchain
+@pytest.mark.parametrize("free", [40, 56, 72])
+def test_disk_that_fills_up_in_a_design(disk: Callable[..., Path], tmp_path: Path, free: int) -> None:
+    """Room in KiB for the build, but not for the module's bytes, or not for its source, or not for its row."""
+    place = disk("2m")
+    shell = Shell(tmp_path, place / "data")
+    assert shell("design", "wasm", "double(x) = 2 * x").code == 0
+    fill(place)
+    with (place / "filling").open("r+b") as file:
+        file.truncate((place / "filling").stat().st_size - free * 1024)
+    done = shell("design", "wasm", "triple(x) = 3 * x")
+    assert (done.code, done.out) == (1, "")
+    *_, upload, error, hint = done.err.splitlines()
+    assert upload.startswith("upload   failed")
+    assert error.startswith("error: ")
+    assert error.endswith(" full")
+    assert hint == f"hint: Free some space, {ELSEWHERE} folder."
+    (place / "filling").unlink()
+    assert [each["name"] for each in shell("modules", "list", "--json").json] == ["double"]
+    assert shell("design", "wasm", "triple(x) = 3 * x").code == 0
+    assert shell("run", "triple", "2").out == "6.0\n"
+
+
 def test_full_disk_of_a_blob(disk: Callable[..., Path], tmp_path: Path, wasm: Path) -> None:
     """The database has room and the module's bytes have not: no row, and no part of a blob."""
     place = disk("64k")
