@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 from uuid import UUID, uuid5
 
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
 OwnerType = Literal["system", "admin", "user"]
 Status = Literal["uploading", "active", "disabled", "error"]
 Stage = Literal["generate", "build", "check", "upload", "execute"]
-ModuleKind = Literal["akatsuki", "core"]
-"""``akatsuki``: has an ``akatsuki.module`` section; ``core``: a plain module, known by its numeric exports alone."""
+ModuleKind = Literal["akatsuki", "core", "component", "command"]
+"""``akatsuki``: has an ``akatsuki.module`` section; ``core``: a plain module, known by its numeric exports alone;
+``component``: a WebAssembly component; ``command``: a WASI preview 1 command, which reads stdin and writes stdout."""
 
 OWNER_TYPES: tuple[OwnerType, ...] = ("system", "admin", "user")
 ABI_VERSION = 1
@@ -419,11 +421,54 @@ class Limits:
         timeout_ms: Wall clock of the guest, instantiation included.
         memory_bytes: Most linear memory.
         result_bytes: Largest result that is copied out.
+        fuel: Most units of work, about one for each WebAssembly instruction; None for no such limit. The same call
+            takes the same fuel on every machine.
     """
 
     timeout_ms: int = DEFAULT_TIMEOUT_MS
     memory_bytes: int = DEFAULT_MEMORY_BYTES
     result_bytes: int = 512 * MIB
+    fuel: int | None = None
+
+
+class Control:
+    """What passes between an execution under way and who waits for it: cancellation inwards, progress outwards.
+
+    Safe to use from any thread. One control may serve several executions; `cancel` ends them all.
+
+    Args:
+        progress: Called with (rows done, rows in all) as a batch goes on; from the thread that executes, one call at a
+            time. An error that it raises ends the execution.
+    """
+
+    __slots__ = ("_cancelled", "_listeners", "_lock", "progress")
+
+    def __init__(self, progress: Callable[[int, int], None] | None = None) -> None:
+        self.progress = progress
+        self._cancelled = False
+        self._lock = Lock()
+        self._listeners: list[Callable[[], None]] = []
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether `cancel` was called."""
+        return self._cancelled
+
+    def cancel(self) -> None:
+        """Asks the execution to stop; it ends with an `akatsuki_wasm.errors.ExecutionCancelled`. Returns at once."""
+        with self._lock:
+            self._cancelled = True
+            listeners, self._listeners = self._listeners, []
+        for listener in listeners:
+            listener()
+
+    def when_cancelled(self, listener: Callable[[], None]) -> None:
+        """Has a function called at `cancel`, on that thread; at once where it was called already."""
+        with self._lock:
+            if not self._cancelled:
+                self._listeners.append(listener)
+                return
+        listener()
 
 
 @dataclass(frozen=True)
@@ -523,10 +568,12 @@ class ExecutionResult:
 
     Attributes:
         value: A contract value, or a `BatchValue` for a `BatchCall`.
-        execution_time_ms: Of the guest's function alone.
-        memory_used_bytes: Linear memory at the end, which is its peak.
+        execution_time_ms: Of the guest's function alone; of a batch on several threads, their sum.
+        memory_used_bytes: Linear memory at the end, which is its peak; of a batch on several threads, their sum.
         cache_hit: Whether the compiled module was in memory already.
         total_time_ms: Of the whole execution, compiling and copying included.
+        instantiation_time_ms: Of making the store and the instance, start function included.
+        fuel_used: Units of work that were done, or None where no fuel limit was asked for.
     """
 
     value: Any
@@ -534,6 +581,8 @@ class ExecutionResult:
     memory_used_bytes: int
     cache_hit: bool
     total_time_ms: float = 0.0
+    instantiation_time_ms: float = 0.0
+    fuel_used: int | None = None
 
 
 MODULE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")

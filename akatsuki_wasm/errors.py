@@ -30,6 +30,8 @@ The tree::
           GuestError
           GuestTrap                .kind
           ExecutionTimeout
+          ExecutionCancelled
+          FuelLimitError
           MemoryLimitError
           ResultTooLargeError
       NotebookError                .cell
@@ -290,6 +292,18 @@ class ExecutionTimeout(ExecuteError):  # noqa: N818 - reads as subprocess.Timeou
     """The execution ran past its deadline."""
 
     code = "timeout"
+
+
+class ExecutionCancelled(ExecuteError):  # noqa: N818 - reads as asyncio.CancelledError does
+    """The execution was cancelled by who waited for it."""
+
+    code = "cancelled"
+
+
+class FuelLimitError(ExecuteError):
+    """The guest did all the units of work that its limit allows."""
+
+    code = "fuel-limit"
 
 
 class MemoryLimitError(ExecuteError):

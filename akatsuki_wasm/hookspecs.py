@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         BatchCall,
         BuildOptions,
         Call,
+        Control,
         ExecutableModule,
         ExecutionResult,
         Feedback,
@@ -106,7 +107,9 @@ def akatsuki_upload(artifact: Artifact, target: UploadTarget) -> StoredModule | 
 
 
 @hookspec(firstresult=True)
-def akatsuki_execute(module: ExecutableModule, call: Call | BatchCall, limits: Limits) -> ExecutionResult | None:
+def akatsuki_execute(
+    module: ExecutableModule, call: Call | BatchCall, limits: Limits, control: Control
+) -> ExecutionResult | None:
     """Executes one function, or one function over whole columns. Called for every execution and by the check stage.
 
     The first answer wins; None passes on, for instance because the module is of a kind the plugin does not know.
@@ -114,7 +117,8 @@ def akatsuki_execute(module: ExecutableModule, call: Call | BatchCall, limits: L
     Args:
         module: Digest, manifest and the way to the bytes.
         call: Function and contract values.
-        limits: Time, memory and result size.
+        limits: Time, memory, result size and, where asked for, fuel.
+        control: Says when to stop, and hears how far a batch is.
 
     Returns:
         Value and cost, or None.

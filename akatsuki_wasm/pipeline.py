@@ -14,6 +14,7 @@ from akatsuki_wasm.contracts import (
     BatchCall,
     BuildOptions,
     Call,
+    Control,
     Diagnostic,
     Example,
     ExecutableModule,
@@ -195,9 +196,18 @@ class Pipeline:
             lambda stored: f"{stored.name}@{stored.version}",
         )
 
-    def execute(self, module: ExecutableModule, call: Call | BatchCall, limits: Limits) -> ExecutionResult:
+    def execute(
+        self, module: ExecutableModule, call: Call | BatchCall, limits: Limits, control: Control | None = None
+    ) -> ExecutionResult:
         """Asks the executors. No stage hooks: an execution may take microseconds."""
-        return self._ask("akatsuki_execute", ExecutionResult, module=module, call=call, limits=limits)
+        return self._ask(
+            "akatsuki_execute",
+            ExecutionResult,
+            module=module,
+            call=call,
+            limits=limits,
+            control=Control() if control is None else control,
+        )
 
     def _ask(self, hook: str, kind: type[T], **arguments: Any) -> T:
         """Asks for one answer and holds the plugin to the hook's documented type."""

@@ -43,6 +43,8 @@ _BY_CLASS: tuple[tuple[type[errors.AkatsukiError], int], ...] = (
     (errors.GuestError, GUEST),
     (errors.GuestTrap, GUEST),
     (errors.ExecutionTimeout, GUEST),
+    (errors.ExecutionCancelled, GUEST),
+    (errors.FuelLimitError, GUEST),
     (errors.MemoryLimitError, GUEST),
     (errors.ResultTooLargeError, GUEST),
     (errors.NotebookError, GUEST),

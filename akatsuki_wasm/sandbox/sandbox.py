@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from akatsuki_wasm.contracts import BatchCall, Call, ExecutionResult, Limits
+from akatsuki_wasm.contracts import BatchCall, Call, Control, ExecutionResult, Limits
 from akatsuki_wasm.errors import ExecuteError
 from akatsuki_wasm.sandbox import batch
 from akatsuki_wasm.sandbox.aot import CompiledFiles
@@ -90,7 +90,11 @@ class Sandbox:
         self._cache.clear()
 
     def execute(
-        self, module: ExecutableModule, call: Call | BatchCall, limits: Limits = DEFAULT_LIMITS
+        self,
+        module: ExecutableModule,
+        call: Call | BatchCall,
+        limits: Limits = DEFAULT_LIMITS,
+        control: Control | None = None,
     ) -> ExecutionResult:
         """Executes one function, or one function over whole columns, in a fresh instance.
 
@@ -98,6 +102,7 @@ class Sandbox:
             module: Digest, manifest and the way to the bytes.
             call: Function (snake_case or kebab-case) and contract values.
             limits: Time (instantiation and, for a batch, all its rows included), memory and result size.
+            control: Says when to stop, and hears how far a batch is.
 
         Returns:
             Value and cost.

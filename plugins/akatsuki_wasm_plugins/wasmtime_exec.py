@@ -8,7 +8,7 @@ from akatsuki_wasm.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from akatsuki_wasm.config import Settings
-    from akatsuki_wasm.contracts import BatchCall, Call, ExecutableModule, ExecutionResult, Limits
+    from akatsuki_wasm.contracts import BatchCall, Call, Control, ExecutableModule, ExecutionResult, Limits
 
 
 class WasmtimePlugin:
@@ -23,8 +23,12 @@ class WasmtimePlugin:
         self._settings = settings
 
     @hookimpl(trylast=True)
-    def akatsuki_execute(self, module: ExecutableModule, call: Call | BatchCall, limits: Limits) -> ExecutionResult:
+    def akatsuki_execute(
+        self, module: ExecutableModule, call: Call | BatchCall, limits: Limits, control: Control
+    ) -> ExecutionResult | None:
         """Executes; see `akatsuki_wasm.sandbox.sandbox.Sandbox.execute`."""
+        if module.manifest.kind not in ("akatsuki", "core"):
+            return None
         # Loads wasmtime and numpy, which a command that executes nothing should not wait for.
         from akatsuki_wasm.sandbox.sandbox import SandboxConfig, process_sandbox
 
@@ -36,4 +40,4 @@ class WasmtimePlugin:
                 aot_dir=settings.cache_dir / "compiled",
                 aot_key=settings.data_dir / "compiled.key",
             )
-        return process_sandbox(config).execute(module, call, limits)
+        return process_sandbox(config).execute(module, call, limits, control)

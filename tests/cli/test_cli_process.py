@@ -28,7 +28,10 @@ def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
 def test_every_error_has_an_exit_code() -> None:
     codes = {
         "ToolchainError": 4,
-        **dict.fromkeys(("GuestError", "GuestTrap", "ExecutionTimeout", "MemoryLimitError"), 3),
+        **dict.fromkeys(
+            ("GuestError", "GuestTrap", "ExecutionTimeout", "ExecutionCancelled", "FuelLimitError", "MemoryLimitError"),
+            3,
+        ),
         **dict.fromkeys(("ResultTooLargeError", "NotebookError"), 3),
     }
     classes = [each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, Exception)]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from wat_guests import function, guest
 
 from akatsuki_wasm.config import Settings
-from akatsuki_wasm.contracts import Call, Limits
+from akatsuki_wasm.contracts import Call, Control, Limits
 from akatsuki_wasm_plugins.wasmtime_exec import WasmtimePlugin
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ SEVEN = guest('(func (export "f") (result i32) (i32.const 7))', function("f", ""
 def test_it_executes_and_keeps_compiled_files_where_the_settings_say(tmp_path: Path) -> None:
     plugin = WasmtimePlugin()
     plugin.akatsuki_configure(Settings(data_dir=tmp_path / "data", cache_dir=tmp_path / "cache"))
-    assert plugin.akatsuki_execute(SEVEN, Call("f"), Limits()).value == 7
+    assert plugin.akatsuki_execute(SEVEN, Call("f"), Limits(), Control()).value == 7
     assert (tmp_path / "data" / "compiled.key").stat().st_size == 32
     (path,) = (tmp_path / "cache" / "compiled").iterdir()
     assert path.name.startswith(SEVEN.digest)
