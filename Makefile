@@ -4,6 +4,7 @@ PHOTO ?=
 # Two workers: the suite compiles Rust, and more of them only wait for each other on a small machine.
 PYTEST_WORKERS ?= 2
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 
@@ -40,11 +41,11 @@ docs: ## the documentation, in site/
 	@scripts/python-env.sh docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
-bench: ## the measurements of benchmarks/
+bench: ## the measurements of benchmarks/, beside their peers  (BENCH_ARGS=--write for docs/benchmarks.md, or calls --quick)
 	@scripts/system-packages.sh demo
-	@scripts/python-env.sh test bench
+	@scripts/python-env.sh bench
 	@$(BIN)/akatsuki toolchain install
-	@$(BIN)/python benchmarks/run.py
+	@$(BIN)/python benchmarks/run.py $(BENCH_ARGS)
 
 clean: ## removes what the other targets made here, .venv excepted
 	rm -rf build dist site demo-output .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
