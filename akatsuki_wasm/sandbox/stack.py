@@ -68,6 +68,23 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
+def start_large(work: Callable[[], None], name: str) -> threading.Thread:
+    """Starts a thread that may run guests, whatever stack size new threads have in this process."""
+
+    def run() -> None:
+        _state.large = True
+        work()
+
+    with _start_lock:
+        before = threading.stack_size(2 * SAFE_STACK)
+        try:
+            thread = threading.Thread(target=run, name=name, daemon=True)
+            thread.start()
+        finally:
+            threading.stack_size(before)
+    return thread
+
+
 def on_large_stack(work: Callable[[], T]) -> T:
     """Calls `work` on a helper thread and waits for it.
 
@@ -76,17 +93,10 @@ def on_large_stack(work: Callable[[], T]) -> T:
     done: Future[T] = Future()
 
     def run() -> None:
-        _state.large = True
         try:
             done.set_result(work())
         except BaseException as exc:  # noqa: BLE001 - handed to the caller, which raises it
             done.set_exception(exc)
 
-    with _start_lock:
-        before = threading.stack_size(2 * SAFE_STACK)
-        try:
-            thread = threading.Thread(target=run, name="akatsuki-guest", daemon=True)
-            thread.start()
-        finally:
-            threading.stack_size(before)
+    start_large(run, "akatsuki-guest")
     return done.result()
