@@ -15,6 +15,7 @@ from cachetools import LRUCache
 from akatsuki_wasm.errors import InvalidModuleError
 from akatsuki_wasm.sandbox import ffi
 from akatsuki_wasm.sandbox.plans import Plans
+from akatsuki_wasm.sandbox.stack import with_large_stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,7 +104,7 @@ class ModuleCache:
         capacity: int,
         compile_module: Callable[[wasmtime.Engine, bytes], wasmtime.Module] | None = None,
     ) -> None:
-        self._engine = engine
+        self.engine = engine
         self._compile = compile_module or compile_bytes
         self._lock = threading.Lock()
         self._kept = _Counting(capacity)
@@ -138,7 +139,7 @@ class ModuleCache:
         started = time.perf_counter()
         try:
             wasm = read()
-            made = CompiledModule(self._engine, self._compile(self._engine.engine, wasm))
+            made = CompiledModule(self.engine, with_large_stack(lambda: self._compile(self.engine.engine, wasm)))
         except BaseException as exc:  # noqa: BLE001 - handed to every thread that waits, which raises it
             with self._lock:
                 self._coming.pop(digest, None)

@@ -1,4 +1,4 @@
-"""The epoch clock: turns time limits into epoch deadlines, and ticks only while something executes."""
+"""The epoch clock: makes guests give control back, and ticks only while something executes."""
 
 from __future__ import annotations
 
@@ -12,20 +12,22 @@ if TYPE_CHECKING:
     import wasmtime
 
 TICK_S = 0.005
-"""Resolution of deadlines: a limit fires between 0 and 2 ticks late."""
+"""Resolution of slices and deadlines."""
 _IDLE_TICKS = 40
+_PATIENCE_S = 0.05
+"""How often one who waits for a slot looks whether it still should."""
 
 
 class Clock:
-    """Increments an engine's epoch every `TICK_S` while executions are in flight, on a daemon thread.
+    """Increments an engine's epoch every `TICK_S` while instances are in use, on a daemon thread.
 
     The epoch follows the wall clock: a tick that comes late (the thread needs the GIL, and busy Python threads may keep
-    it) increments by all the ticks that were missed, and a deadline is an absolute epoch. So lateness does not add up,
-    as it would with one increment for each wake-up, where a 50 ms deadline was seen to fire after 241 to 644 ms.
+    it) increments by all the ticks that were missed. So lateness does not add up, as it would with one increment for
+    each wake-up, where a 50 ms deadline was seen to fire after 241 to 644 ms.
 
     Args:
         engine: Whose epoch it is; kept alive.
-        slots: How many executions may be in flight at once; more wait in `enter`.
+        slots: How many instances may be in use at once; more wait in `enter`.
     """
 
     def __init__(self, engine: wasmtime.Engine, slots: int) -> None:
@@ -43,25 +45,25 @@ class Clock:
         self._asleep = True
         self._stopped = False
 
-    def enter(self, timeout_s: float) -> int:
-        """Begins an execution; every `enter` is followed by one `leave`.
-
-        Returns:
-            The deadline as `ffi.set_epoch_deadline` wants it: epochs from now.
-        """
+    def try_enter(self) -> bool:
+        """Takes a slot if one is free; every slot is given back by one `leave`."""
         with self._lock:
-            while self._active >= self._slots:
-                self._slot_free.wait()
+            if self._active >= self._slots:
+                return False
             self._active += 1
             self._entries += 1
-            now = time.monotonic()
             if self._asleep:
-                self._awake(now)
-            # One tick more: the current one has partly passed, and a limit must never fire early.
-            return int((now + timeout_s - self._origin) / TICK_S) + 2 - self._epoch
+                self._awake()
+            return True
+
+    def wait(self) -> None:
+        """Waits until a slot may be free, or for `_PATIENCE_S`."""
+        with self._lock:
+            if self._active >= self._slots:
+                self._slot_free.wait(_PATIENCE_S)
 
     def leave(self) -> None:
-        """Ends an execution."""
+        """Gives a slot back."""
         with self._lock:
             if self._active >= self._slots:
                 self._slot_free.notify()
@@ -80,10 +82,15 @@ class Clock:
         """Whether the thread is awake."""
         return not self._asleep
 
-    def _awake(self, now: float) -> None:
+    @property
+    def active(self) -> int:
+        """Slots in use."""
+        return self._active
+
+    def _awake(self) -> None:
         """Starts counting from now, so that the sleep is not made up for."""
         self._asleep = False
-        self._origin = now - self._epoch * TICK_S
+        self._origin = time.monotonic() - self._epoch * TICK_S
         if self._thread is None:
             self._thread = threading.Thread(target=self._tick, name="akatsuki-epochs", daemon=True)
             self._thread.start()

@@ -1,4 +1,4 @@
-"""The one wasmtime engine of the process: configuration, pooling allocator, fork and exit."""
+"""The wasmtime engine of the process: configuration, pooling allocator, fork and exit."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ from akatsuki_wasm.sandbox.limits import MAX_TABLE_ELEMENTS
 
 log = logging.getLogger(__name__)
 
-MAX_WASM_STACK = 256 * 1024
-"""Bytes of native stack that a guest may use. At wasmtime's default of 512 KiB, recursion on a thread with a small
-stack is a crash of the host; see `akatsuki_wasm.sandbox.stack`."""
+MAX_WASM_STACK = 1024 * 1024
+"""Bytes of native stack that a guest may use, of the `_GUEST_STACK` that each has for itself. The caller's own stack
+does not count, except in a session; see `akatsuki_wasm.sandbox.stack`."""
+_GUEST_STACK = 2 * 1024 * 1024
 SLOTS = 64
-"""Executions in flight at once; more wait. Each reserves address space (not memory) of `_SLOT_BYTES`."""
+"""Instances in use at once; more wait. Each reserves address space (not memory) of `_SLOT_BYTES`."""
 KEEP_RESIDENT = 4 << 20
 """Bytes of a memory that are zeroed in place for the next execution; what is above goes back to the kernel and is
 faulted in again. docs/explanation/sandbox.md has the measurements."""
@@ -42,6 +43,7 @@ class ProcessEngine:
         linker: Has no definitions: guests import nothing.
         pooling: Whether memories come from the pool.
         pid: The process that made it.
+        fuel: Whether guests are counted in units of work, which costs them time.
     """
 
     engine: wasmtime.Engine
@@ -50,48 +52,52 @@ class ProcessEngine:
     linker: wasmtime.Linker
     pooling: bool
     pid: int
+    fuel: bool
 
 
 _lock = threading.Lock()
-_current: ProcessEngine | None = None
+_current: dict[bool, ProcessEngine] = {}
 _forked = False
 
 
-def process_engine() -> ProcessEngine:
-    """The engine of this process, made at first use. A forked child gets one of its own."""
-    found = _current
-    if found is not None:
-        return found
-    return _make_once()
+def process_engine(*, fuel: bool = False) -> ProcessEngine:
+    """The engine of this process, made at first use. A forked child gets one of its own.
+
+    Args:
+        fuel: Whether to count units of work. That is another engine, since it is compiled into the guests.
+    """
+    return _current.get(fuel) or _make_once(fuel)
 
 
-def _make_once() -> ProcessEngine:
-    global _current  # noqa: PLW0603 - one engine per process is the point
+def _make_once(fuel: bool) -> ProcessEngine:
     with _lock:
-        if _current is None:
-            _current = _make()
-        return _current
+        found = _current.get(fuel)
+        if found is None:
+            found = _current[fuel] = _make(fuel)
+        return found
 
 
-def _make() -> ProcessEngine:
+def _make(fuel: bool) -> ProcessEngine:
     pooling = _can_reserve(SLOTS * _SLOT_BYTES)
     if not pooling:
         log.warning(
             "no pooling allocator: %d GiB of address space cannot be reserved (ulimit -v?); executions start slower",
             SLOTS * _SLOT_BYTES >> 30,
         )
-    engine = wasmtime.Engine(configuration(pooling=pooling))
+    engine = wasmtime.Engine(configuration(pooling=pooling, fuel=fuel))
     return ProcessEngine(
-        engine, Clock(engine, SLOTS), ffi.address(engine), wasmtime.Linker(engine), pooling, os.getpid()
+        engine, Clock(engine, SLOTS), ffi.address(engine), wasmtime.Linker(engine), pooling, os.getpid(), fuel
     )
 
 
-def configuration(*, pooling: bool) -> wasmtime.Config:
+def configuration(*, pooling: bool, fuel: bool) -> wasmtime.Config:
     """The configuration of every engine of ours."""
     config = wasmtime.Config()
     ffi.turn_off_proposals(config)
     config.epoch_interruption = True
+    config.consume_fuel = fuel
     config.max_wasm_stack = MAX_WASM_STACK
+    ffi.use_guest_stacks(config, _GUEST_STACK)
     if _forked:
         # The compile threads of the parent did not come along through the fork: waiting for them would never end.
         config.parallel_compilation = False
@@ -100,6 +106,8 @@ def configuration(*, pooling: bool) -> wasmtime.Config:
             "total_core_instances": SLOTS,
             "total_memories": SLOTS,
             "total_tables": SLOTS,
+            "total_stacks": SLOTS,
+            "async_stack_keep_resident": 64 * 1024,
             "max_memories_per_module": 1,
             "max_tables_per_module": 1,
             "table_elements": MAX_TABLE_ELEMENTS,
@@ -129,16 +137,17 @@ def _after_fork_in_child() -> None:
     """Forgets the parent's engine without freeing it: its threads are gone and its locks may be held for ever."""
     global _lock, _current, _forked
     _leaked.append(_current)
-    _lock, _current, _forked = threading.Lock(), None, True
+    _lock, _current, _forked = threading.Lock(), {}, True
 
 
-_leaked: list[ProcessEngine | None] = []
+_leaked: list[dict[bool, ProcessEngine]] = []
 
 
 @atexit.register
 def _stop() -> None:
-    if _current is not None and _current.pid == os.getpid():
-        _current.clock.stop()
+    for each in _current.values():
+        if each.pid == os.getpid():
+            each.clock.stop()
 
 
 if hasattr(os, "register_at_fork"):

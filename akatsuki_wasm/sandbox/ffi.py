@@ -9,6 +9,14 @@ cost less than ctypes pointers, and it lets each one say whether it gives the GI
 wait for the kernel do (`_free`); the others keep it (`_held`), since giving it away costs more than the call, and with
 busy threads around means waiting up to 5 ms to get it back.
 
+Guests are called through wasmtime's asynchronous functions, which run them on a stack of their own: `poll` goes on
+until the guest is done or the epoch has passed its mark, and comes back. Between two polls the caller is ordinary
+Python, where a signal handler may raise, a deadline can be looked at and a cancellation heard; a call that is not to go
+on is deleted, which unwinds the guest's stack. A callback into Python from inside the guest could do none of that
+safely: an exception that is raised in a ctypes callback leaves its result undefined. This costs 0.8 us more than a
+plain call, and makes the size of the caller's own stack irrelevant. `call_unchecked` is the plain call, for many short
+calls on one instance.
+
 Source: the C API headers, https://docs.wasmtime.dev/c-api/
 """
 
@@ -29,8 +37,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 POINTER_SIZE = 8
-SLOT_SIZE = 16
+RAW_SIZE = 16
 """Bytes of a ``wasmtime_val_raw_t``: as wide as a v128, whatever it holds."""
+SLOT_SIZE = ctypes.sizeof(_ffi.wasmtime_val_t)
+"""Bytes of a ``wasmtime_val_t``: a kind, and `SLOT_VALUE` bytes after its start, the value."""
+SLOT_VALUE = int(_ffi.wasmtime_val_t.of.offset)
+KINDS = {
+    "i32": _ffi.WASMTIME_I32.value,
+    "i64": _ffi.WASMTIME_I64.value,
+    "f32": _ffi.WASMTIME_F32.value,
+    "f64": _ffi.WASMTIME_F64.value,
+}
+"""Core types as a ``wasmtime_val_t`` names them."""
 
 _EXTERN_OF = _ffi.wasmtime_extern.of.offset
 EXTERN_FUNC = _ffi.WASMTIME_EXTERN_FUNC.value
@@ -61,6 +79,24 @@ export_get = _held("wasmtime_instance_export_get", c_bool, c_void_p, c_void_p, c
 memory_data = _held("wasmtime_memory_data", c_void_p, c_void_p, c_void_p)
 memory_data_size = _held("wasmtime_memory_data_size", c_size_t, c_void_p, c_void_p)
 global_get = _held("wasmtime_global_get", None, c_void_p, c_void_p, c_void_p)
+
+yield_at_epoch = _held("wasmtime_context_epoch_deadline_async_yield_and_update", c_void_p, c_void_p, c_uint64)
+"""A store whose deadline passes gives control back and goes on later, with a new deadline so many epochs away; without
+this it traps."""
+instantiate_start = _held(
+    "wasmtime_instance_pre_instantiate_async", c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p
+)
+call_start = _held(
+    "wasmtime_func_call_async",
+    c_void_p, c_void_p, c_void_p, c_void_p, c_size_t, c_void_p, c_size_t, c_void_p, c_void_p,
+)  # fmt: skip
+poll = _free("wasmtime_call_future_poll", c_bool, c_void_p)
+"""Runs what `instantiate_start` or `call_start` began; True when it has ended."""
+future_delete = _free("wasmtime_call_future_delete", None, c_void_p)
+"""Frees a call; one that has not ended is unwound."""
+set_fuel = _held("wasmtime_context_set_fuel", c_void_p, c_void_p, c_uint64)
+_get_fuel = _held("wasmtime_context_get_fuel", c_void_p, c_void_p, c_void_p)
+_image_range = _held("wasmtime_module_image_range", None, c_void_p, c_void_p, c_void_p)
 
 instantiate = _free("wasmtime_instance_pre_instantiate", c_void_p, c_void_p, c_void_p, c_void_p, c_void_p)
 """Gives the GIL away: a start function may run for ever, and the thread that ends it needs the GIL."""
@@ -117,15 +153,16 @@ class Extern:
 
 
 class Scratch:
-    """The small native structures that one execution needs, made once for each thread and used again.
-
-    No execution runs inside another on one thread, because guests import nothing.
+    """The small native structures that one execution needs, used again by the next one on the same thread.
 
     Attributes:
         instance: Address of the instance handle.
         trap: Address of the cell that a trap's address is written to.
         trap_cell: That cell; it stays set after a trap until it is zeroed.
-        slots: Address of the values of a call, `SLOT_SIZE` bytes each.
+        error: Address of the cell that an error's address is written to.
+        error_cell: That cell.
+        slots: Address of the values of a call, parameters first, `SLOT_SIZE` bytes each.
+        capacity: How many of them there is room for.
         buffer: The same memory, to pack into.
         func: The function of the call.
         realloc: ``cabi_realloc``.
@@ -133,7 +170,10 @@ class Scratch:
         other: Any other export.
     """
 
-    __slots__ = ("_keep", "buffer", "func", "instance", "memory", "other", "realloc", "slots", "trap", "trap_cell")
+    __slots__ = (
+        "_keep", "buffer", "capacity", "error", "error_cell", "func", "instance", "memory", "other", "realloc", "slots",
+        "trap", "trap_cell",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         instance = _ffi.wasmtime_instance_t()
@@ -141,11 +181,14 @@ class Scratch:
         self.instance = ctypes.addressof(instance)
         self.trap_cell = c_void_p()
         self.trap = ctypes.addressof(self.trap_cell)
+        self.error_cell = c_void_p()
+        self.error = ctypes.addressof(self.error_cell)
         self.func, self.realloc, self.memory, self.other = Extern(), Extern(), Extern(), Extern()
         self.reserve(16)
 
     def reserve(self, slots: int) -> None:
-        """Makes room for a call of so many parameters or results."""
+        """Makes room for a call of so many parameters and results."""
+        self.capacity = slots
         self.buffer = (c_uint64 * (slots * SLOT_SIZE // 8))()
         self.slots = ctypes.addressof(self.buffer)
 
@@ -153,6 +196,22 @@ class Scratch:
 def address(managed: Any) -> int:
     """The native address behind one of wasmtime-py's objects."""
     return ctypes.cast(managed.ptr(), c_void_p).value or 0
+
+
+def image_bytes(module: int) -> int:
+    """Size of a compiled module's image in memory."""
+    start, end = c_void_p(), c_void_p()
+    _image_range(module, ctypes.addressof(start), ctypes.addressof(end))
+    return (end.value or 0) - (start.value or 0)
+
+
+def fuel_left(context: int) -> int:
+    """What is left of the fuel that a store was given."""
+    left = c_uint64()
+    error = _get_fuel(context, ctypes.addressof(left))
+    if error:
+        raise RuntimeError(take_error(error))
+    return left.value
 
 
 def global_i32(context: int, item: Extern) -> int | None:
@@ -252,6 +311,11 @@ def turn_off_proposals(config: wasmtime.Config) -> None:
     """Turns off every proposal of `PROPOSALS_OFF`; some have no setter on wasmtime-py's ``Config``."""
     for name in PROPOSALS_OFF:
         getattr(_ffi, f"wasmtime_config_{name}_set")(config.ptr(), False)
+
+
+def use_guest_stacks(config: wasmtime.Config, size: int) -> None:
+    """How large the stacks are that guests run on, in bytes."""
+    _ffi.wasmtime_config_async_stack_size_set(config.ptr(), size)
 
 
 def use_memory_reservation(config: wasmtime.Config, reserved: int, guard: int) -> None:

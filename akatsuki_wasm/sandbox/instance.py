@@ -18,6 +18,7 @@ from akatsuki_wasm.sandbox.limits import (
     MAX_TABLES,
     out_of_memory,
 )
+from akatsuki_wasm.sandbox.slots import ONE_I32, SlotLayout, slot_layout
 from akatsuki_wasm.sandbox.traps import error_of_instantiation, error_of_trap
 
 if TYPE_CHECKING:
@@ -25,72 +26,104 @@ if TYPE_CHECKING:
 
     from akatsuki_wasm.contracts import Limits
     from akatsuki_wasm.sandbox.cache import CompiledModule
+    from akatsuki_wasm.sandbox.watch import Watch
 
 _REALLOC_SIGNATURE = (("i32", "i32", "i32", "i32"), ("i32",))
-_REALLOC_SLOTS = struct.Struct("<I12xI12xI12xI")
+_REALLOC = slot_layout(("i32", "i32", "i32", "i32"))
 _U32 = struct.Struct("<I")
 _local = threading.local()
 
 
-def _scratch() -> ffi.Scratch:
-    try:
-        found: ffi.Scratch = _local.scratch
-    except AttributeError:
-        found = _local.scratch = ffi.Scratch()
+def _take_scratch() -> ffi.Scratch:
+    """The thread's spare structures, or new ones: a signal handler may execute something between two slices."""
+    found: ffi.Scratch | None = getattr(_local, "spare", None)
+    if found is None:
+        return ffi.Scratch()
+    _local.spare = None
+    found.trap_cell.value = found.error_cell.value = None
     return found
 
 
 class Instance:
     """A fresh instance in a store of its own; a context manager that is used on one thread.
 
+    Its guest runs on a stack of its own, in slices: between two of them the watch is looked at, and Python's signal
+    handlers run. An instance that was left in the middle of a call must be closed, and nothing else.
+
     It is also the guest memory that arguments are lowered into (`akatsuki_wasm.sandbox.lower.Memory`).
 
     Args:
         compiled: The module.
-        limits: Memory and result size.
-        deadline: Epochs from now; set before instantiation, as a start function can loop.
+        limits: Memory, result size and fuel.
+        watch: Says whether it may go on; from before instantiation, as a start function can loop.
         function: The function's name, for messages.
 
     Raises:
         GuestTrap: The start function trapped.
         ExecutionTimeout: The start function ran past the deadline.
+        ExecutionCancelled: It was cancelled in the start function, or while it waited for a slot.
         MemoryLimitError: The module's smallest memory is past the limit.
+
+    Attributes:
+        guest_s: Seconds in the guest's function.
+        instantiation_s: Seconds that making the store and the instance took.
+        view: The whole memory, as `refresh` last saw it.
     """
 
     __slots__ = (
+        "_clock",
         "_context",
         "_realloc_known",
         "_scratch",
         "_store",
+        "_watch",
         "compiled",
         "function",
         "guest_s",
+        "instantiation_s",
         "limits",
         "view",
     )
 
-    def __init__(self, compiled: CompiledModule, limits: Limits, deadline: int, function: str) -> None:
-        self.compiled, self.limits, self.function = compiled, limits, function
-        self.guest_s = 0.0
+    def __init__(self, compiled: CompiledModule, limits: Limits, watch: Watch, function: str) -> None:
+        self._store = None
+        self.compiled, self.limits, self.function, self._watch = compiled, limits, function, watch
+        self.guest_s = self.instantiation_s = 0.0
         self.view = _NO_MEMORY
         self._realloc_known = False
-        scratch = self._scratch = _scratch()
-        scratch.trap_cell.value = None
-        store = self._store = ffi.store_new(compiled.engine.address, None, None)
+        clock = self._clock = compiled.engine.clock
+        while not clock.try_enter():
+            watch.look(function)
+            clock.wait()
+        watch.begin()
+        started = time.perf_counter()
+        scratch = self._scratch = _take_scratch()
+        self._store = ffi.store_new(compiled.engine.address, None, None)
         try:
-            context = self._context = ffi.store_context(store)
-            ffi.store_limiter(store, limits.memory_bytes, MAX_TABLE_ELEMENTS, MAX_INSTANCES, MAX_TABLES, MAX_MEMORIES)
-            ffi.set_epoch_deadline(context, deadline)
-            error = ffi.instantiate(compiled.pre_address, context, scratch.instance, scratch.trap)
-            if error:
-                raise error_of_instantiation(ffi.take_error(error), function, limits)
-            if scratch.trap_cell.value:
-                raise self._take_trap(allocating=False)
-            if compiled.has_memory:
-                self._find(b"memory", scratch.memory, ffi.EXTERN_MEMORY)
+            self._instantiate(scratch)
         except BaseException:
-            ffi.store_delete(store)
+            self.close()
             raise
+        self.instantiation_s = time.perf_counter() - started
+
+    def _instantiate(self, scratch: ffi.Scratch) -> None:
+        compiled, limits, slice_ = self.compiled, self.limits, self._watch.slice
+        context = self._context = ffi.store_context(self._store)
+        ffi.store_limiter(self._store, limits.memory_bytes, MAX_TABLE_ELEMENTS, MAX_INSTANCES, MAX_TABLES, MAX_MEMORIES)
+        # One epoch more for the first slice: the current one has partly passed.
+        ffi.set_epoch_deadline(context, slice_ + 1)
+        ffi.yield_at_epoch(context, slice_)
+        if limits.fuel is not None:
+            ffi.set_fuel(context, limits.fuel)
+        self._finish(
+            ffi.instantiate_start(compiled.pre_address, context, scratch.instance, scratch.trap, scratch.error)
+        )
+        if scratch.error_cell.value:
+            raise error_of_instantiation(self._take_error(), self.function, limits)
+        if scratch.trap_cell.value:
+            raise self._take_trap(allocating=False)
+        if compiled.has_memory:
+            self._find(b"memory", scratch.memory, ffi.EXTERN_MEMORY)
 
     def __enter__(self) -> Instance:
         return self
@@ -100,6 +133,10 @@ class Instance:
     ) -> None:
         self.close()
 
+    def __del__(self) -> None:
+        # A signal handler that raised between the making and the `with` would otherwise keep one of the slots for ever.
+        self.close()
+
     def close(self) -> None:
         """Frees the store and all that is in it. Views of the memory end first: they would outlive it."""
         store, self._store = self._store, None
@@ -107,8 +144,12 @@ class Instance:
             return
         try:
             self._release()
+            if self.instantiation_s:
+                self._watch.count(self)
         finally:
             ffi.store_delete(store)
+            _local.spare = self._scratch
+            self._clock.leave()
 
     def _release(self) -> None:
         view, self.view = self.view, _NO_MEMORY
@@ -150,36 +191,69 @@ class Instance:
 
     # ---------------------------------------------------------------- calls
 
-    def pack(self, layout: struct.Struct, flat: list[Any], slots: int) -> None:
-        """Writes a call's flat core values into its slots, of which parameters or results need so many."""
-        scratch = self._scratch
-        if slots * ffi.SLOT_SIZE > len(scratch.buffer) * 8:
-            scratch.reserve(slots)
-        layout.pack_into(scratch.buffer, 0, *flat)
+    def call(self, params: SlotLayout, results: SlotLayout, flat: list[Any]) -> tuple[Any, ...]:
+        """Calls the function that was found.
 
-    def unpack(self, layout: struct.Struct) -> list[Any]:
-        """Reads a call's results out of its slots."""
-        return list(layout.unpack_from(self._scratch.buffer, 0))
+        Args:
+            params: Layout of its flat core parameters.
+            results: And of its results.
+            flat: The parameters.
 
-    def call(self, slots: int) -> None:
-        """Calls the function that was found, with the values that were packed.
+        Returns:
+            The flat core results.
 
         Raises:
             GuestTrap: It trapped.
             ExecutionTimeout: It ran past the deadline.
+            ExecutionCancelled: It was cancelled.
             MemoryLimitError: It was refused memory and gave up.
+            FuelLimitError: It used up its fuel.
         """
         started = time.perf_counter()
-        self._call(self._scratch.func, slots, allocating=False)
-        self.guest_s += time.perf_counter() - started
+        try:
+            return self._call(self._scratch.func, params, results, flat, allocating=False)
+        finally:
+            self.guest_s += time.perf_counter() - started
 
-    def _call(self, func: ffi.Extern, slots: int, *, allocating: bool) -> None:
+    def _call(
+        self, func: ffi.Extern, params: SlotLayout, results: SlotLayout, flat: list[Any], *, allocating: bool
+    ) -> tuple[Any, ...]:
         scratch = self._scratch
-        error = ffi.call_unchecked(self._context, func.of, scratch.slots, slots, scratch.trap)
-        if error:
-            raise GuestTrap(f"{self.function} failed: {ffi.take_error(error)}", kind="error")
+        count = params.count
+        if count + results.count > scratch.capacity:
+            scratch.reserve(count + results.count)
+        params.pack_into(scratch.buffer, flat)
+        after = count * ffi.SLOT_SIZE
+        self._finish(
+            ffi.call_start(
+                self._context,
+                func.of,
+                scratch.slots,
+                count,
+                scratch.slots + after,
+                results.count,
+                scratch.trap,
+                scratch.error,
+            )
+        )
         if scratch.trap_cell.value:
             raise self._take_trap(allocating=allocating)
+        if scratch.error_cell.value:
+            raise GuestTrap(f"{self.function} failed: {self._take_error()}", kind="error")
+        return results.unpack_from(scratch.buffer, after)
+
+    def _finish(self, future: int) -> None:
+        """Runs a call to its end, and looks after each slice whether it may go on."""
+        try:
+            while not ffi.poll(future):
+                self._watch.look(self.function)
+        finally:
+            ffi.future_delete(future)
+
+    def _take_error(self) -> str:
+        scratch = self._scratch
+        error, scratch.error_cell.value = scratch.error_cell.value, None
+        return ffi.take_error(error or 0)
 
     def _take_trap(self, *, allocating: bool) -> Exception:
         scratch = self._scratch
@@ -196,6 +270,12 @@ class Instance:
         if not self.compiled.has_memory:
             return 0
         return int(ffi.memory_data_size(self._context, self._scratch.memory.of))
+
+    @property
+    def fuel_used(self) -> int | None:
+        """Units of work so far, or None where there is no such limit."""
+        fuel = self.limits.fuel
+        return None if fuel is None else fuel - ffi.fuel_left(self._context)
 
     def refresh(self) -> memoryview:
         """The whole memory as it is now; the view before ends if the memory has grown since."""
@@ -220,12 +300,10 @@ class Instance:
         """
         if size > self.limits.memory_bytes or size >= MAX_ADDRESSABLE:
             raise out_of_memory(self.function, self.limits)
-        scratch = self._scratch
         if not self._realloc_known:
             self._find_realloc()
-        _REALLOC_SLOTS.pack_into(scratch.buffer, 0, old, old_size, alignment, size)
-        self._call(scratch.realloc, 4, allocating=True)
-        address: int = _U32.unpack_from(scratch.buffer, 0)[0]
+        flat = [old, old_size, alignment, size]
+        address: int = self._call(self._scratch.realloc, _REALLOC, ONE_I32, flat, allocating=True)[0]
         view = self.refresh()
         if address == 0 and size:
             raise out_of_memory(self.function, self.limits)

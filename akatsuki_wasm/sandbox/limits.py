@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from akatsuki_wasm.contracts import MAX_TIMEOUT_MS, MIB, Limits
-from akatsuki_wasm.errors import ArgumentError, ExecutionTimeout, MemoryLimitError, ResultTooLargeError
+from akatsuki_wasm.errors import (
+    ArgumentError,
+    ExecutionCancelled,
+    ExecutionTimeout,
+    FuelLimitError,
+    MemoryLimitError,
+    ResultTooLargeError,
+)
 
 MAX_TABLE_ELEMENTS = 10_000
 MAX_INSTANCES = 1
@@ -23,8 +30,9 @@ def check(limits: Limits) -> None:
         ("timeout_ms", limits.timeout_ms),
         ("memory_bytes", limits.memory_bytes),
         ("result_bytes", limits.result_bytes),
+        ("fuel", limits.fuel),
     ):
-        if value <= 0:
+        if value is not None and value <= 0:
             raise ArgumentError(f"the limit {name} must be above 0, got {value}")
 
 
@@ -41,6 +49,18 @@ def timed_out(function: str, limits: Limits) -> ExecutionTimeout:
     return ExecutionTimeout(
         f"{function} ran past its limit of {limits.timeout_ms:,} ms",
         hint=f"give it less work, or a longer time limit (at most {MAX_TIMEOUT_MS:,} ms)",
+    )
+
+
+def cancelled(function: str) -> ExecutionCancelled:
+    """The error for an execution that was told to stop."""
+    return ExecutionCancelled(f"{function} was cancelled", hint="start it again if you still want its result")
+
+
+def out_of_fuel(function: str, limits: Limits) -> FuelLimitError:
+    """The error for a guest that has done all the work it may."""
+    return FuelLimitError(
+        f"{function} used up its fuel of {limits.fuel or 0:,}", hint="give it less work, or more fuel"
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import struct
 from typing import TYPE_CHECKING, Any
 
 from akatsuki_wasm import canonical, wit
@@ -11,17 +10,11 @@ from akatsuki_wasm.errors import ArgumentError, FunctionNotFoundError
 from akatsuki_wasm.sandbox.lift import lifter, unflattener
 from akatsuki_wasm.sandbox.lower import flattener, storer
 from akatsuki_wasm.sandbox.scalars import Mismatch
+from akatsuki_wasm.sandbox.slots import slot_layout
 
 if TYPE_CHECKING:
     from akatsuki_wasm.contracts import Function, Manifest
     from akatsuki_wasm.sandbox.instance import Instance
-
-_SLOT_FORMATS = {"i32": "I12x", "i64": "Q8x", "f32": "I12x", "f64": "d8x"}
-
-
-def slot_layout(core: tuple[str, ...]) -> struct.Struct:
-    """The layout of core values in a call's slots of 16 bytes each; an f32 as its bits."""
-    return struct.Struct("<" + "".join(_SLOT_FORMATS[each] for each in core))
 
 
 class CallPlan:
@@ -39,10 +32,10 @@ class CallPlan:
     __slots__ = (
         "_flatten",
         "_lift",
-        "_pack",
+        "_params",
+        "_results",
         "_spill",
         "_unflatten",
-        "_unpack",
         "batch_checked",
         "checked",
         "core",
@@ -50,7 +43,6 @@ class CallPlan:
         "function",
         "name",
         "signature",
-        "slots",
     )
 
     def __init__(self, function: Function, *, core: bool) -> None:
@@ -70,8 +62,7 @@ class CallPlan:
             together = wit.Tuple(types)
             places = tuple(zip(map(storer, types), canonical.offsets(types), strict=True))
             self._spill = (places, canonical.size(together), canonical.alignment(together))
-        self._pack, self._unpack = slot_layout(self.signature[0]), slot_layout(self.signature[1])
-        self.slots = max(len(self.signature[0]), len(self.signature[1]))
+        self._params, self._results = slot_layout(self.signature[0]), slot_layout(self.signature[1])
         pointer = not core and canonical.returns_pointer(function.result)
         self._lift = lifter(function.result) if pointer else None
         self._unflatten = None if pointer else unflattener(function.result)
@@ -95,15 +86,12 @@ class CallPlan:
 
     def call(self, instance: Instance, args: tuple[Any, ...]) -> Any:
         """Lowers, calls and lifts; as many arguments as there are parameters, after `find`."""
-        instance.pack(self._pack, self._lower(instance, args), self.slots)
-        instance.call(self.slots)
-        results = instance.unpack(self._unpack)
+        results = instance.call(self._params, self._results, self._lower(instance, args))
         if self._lift is not None:
             return self._lift(instance.reader(), results[0])
         if self._unflatten is None or not results:
             return None
-        results.reverse()
-        return self._unflatten(self.name, results)
+        return self._unflatten(self.name, list(reversed(results)))
 
     def _lower(self, instance: Instance, args: tuple[Any, ...]) -> list[Any]:
         flat: list[Any] = []

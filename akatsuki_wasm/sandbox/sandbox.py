@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from akatsuki_wasm.contracts import BatchCall, Call, Control, ExecutionResult, Limits
 from akatsuki_wasm.errors import ExecuteError
@@ -16,7 +16,7 @@ from akatsuki_wasm.sandbox.cache import CacheStatistics, ModuleCache, compile_by
 from akatsuki_wasm.sandbox.engine import process_engine
 from akatsuki_wasm.sandbox.instance import Instance
 from akatsuki_wasm.sandbox.limits import check
-from akatsuki_wasm.sandbox.stack import large_here, on_large_stack
+from akatsuki_wasm.sandbox.watch import Watch
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,8 +72,7 @@ class Sandbox:
 
     def __init__(self, config: SandboxConfig | None = None) -> None:
         self.config = config or SandboxConfig()
-        self._engine = process_engine()
-        self._cache = self.config.make_cache(self._engine)
+        self._caches: dict[bool, ModuleCache] = {}
         self._closed = False
 
     def __enter__(self) -> Sandbox:
@@ -87,7 +86,8 @@ class Sandbox:
     def close(self) -> None:
         """Forgets the compiled modules. Executions under way finish."""
         self._closed = True
-        self._cache.clear()
+        for cache in self._caches.values():
+            cache.clear()
 
     def execute(
         self,
@@ -114,50 +114,52 @@ class Sandbox:
             GuestError: The function answered with an error.
             GuestTrap: It trapped, or its answer breaks the Canonical ABI.
             ExecutionTimeout: It ran past its time.
+            ExecutionCancelled: It was cancelled.
+            FuelLimitError: It used up its fuel.
             MemoryLimitError: It needs more memory than its limit.
             ResultTooLargeError: The result is larger than its limit.
             ExecuteError: The sandbox is closed.
         """
         started = time.perf_counter()
         check(limits)
-        if large_here():
-            return self._execute(module, call, limits, started)
-        return on_large_stack(lambda: self._execute(module, call, limits, started))
-
-    def _execute(
-        self, module: ExecutableModule, call: Call | BatchCall, limits: Limits, started: float
-    ) -> ExecutionResult:
-        compiled, hit = self._modules().get(module.digest, module.read)
+        compiled, hit = self._modules(fuel=limits.fuel is not None).get(module.digest, module.read)
         plan = compiled.plans.get(module.manifest, call.function)
-        clock = compiled.engine.clock
-        deadline = clock.enter(limits.timeout_ms / 1000)
-        try:
-            with Instance(compiled, limits, deadline, plan.name) as instance:
-                value = plan.run(instance, call.args) if isinstance(call, Call) else batch.run(plan, instance, call)
-                used, guest_s = instance.memory_bytes, instance.guest_s
-        finally:
-            clock.leave()
-        total_ms = (time.perf_counter() - started) * 1000
-        return ExecutionResult(value, guest_s * 1000, used, hit, total_ms)
+        watch = Watch(limits, control)
+        value: Any
+        with Instance(compiled, limits, watch, plan.name) as instance:
+            value = plan.run(instance, call.args) if isinstance(call, Call) else batch.run(plan, instance, call)
+        return ExecutionResult(
+            value,
+            watch.guest_s * 1e3,
+            watch.memory_bytes,
+            hit,
+            (time.perf_counter() - started) * 1e3,
+            watch.instantiation_s * 1e3,
+            watch.fuel_used,
+        )
 
-    def _modules(self) -> ModuleCache:
+    def _modules(self, *, fuel: bool = False) -> ModuleCache:
         """The cache, or a new one where this process was forked from the one that made it."""
         if self._closed:
             raise ExecuteError("the sandbox is closed", hint="open a new one")
-        engine = process_engine()
-        if engine is not self._engine:
-            self._cache = self.config.make_cache(engine)
-            self._engine = engine
-        return self._cache
+        engine = process_engine(fuel=fuel)
+        found = self._caches.get(fuel)
+        if found is None or found.engine is not engine:
+            with _lock:
+                found = self._caches.get(fuel)
+                if found is None or found.engine is not engine:
+                    found = self._caches[fuel] = self.config.make_cache(engine)
+        return found
 
     @property
     def statistics(self) -> CacheStatistics:
-        """Hits, misses and evictions of the module cache."""
+        """What the module cache did so far; executions with a fuel limit are not in it."""
         return self._modules().statistics
 
     def clear(self, digest: str | None = None) -> None:
         """Forgets one compiled module, or all."""
-        self._modules().clear(digest)
+        for cache in self._caches.values():
+            cache.clear(digest)
 
 
 _lock = threading.Lock()

@@ -1,9 +1,9 @@
-"""Runs a guest only where the native stack is large enough for it.
+"""Compiles, and calls guests directly, only where the native stack is large enough for it.
 
-A guest may use `engine.MAX_WASM_STACK` bytes of the calling thread's native stack. wasmtime counts them from where the
-call happens and does not know where the thread's stack ends: on a thread with less than that left, recursion in the
-guest crashes the process. So a thread with a small stack (``threading.stack_size``, or a platform's default) is found
-out once, and its executions run on a helper thread with a stack of known size.
+Guests run on stacks of their own, so for them the caller's does not count. It does in two places: the compiler
+recurses, and on a thread of 32 KiB crashes the process; and a session calls its guest directly on the caller's stack,
+of which wasmtime counts `engine.MAX_WASM_STACK` bytes from where the call happens without knowing where the stack ends.
+So a thread with a small stack (``threading.stack_size``, or a platform's default) is found out once.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-SAFE_STACK = 2 * 1024 * 1024
-"""Threads with this much run guests themselves: 256 KiB for the guest, host functions on top of it, and Python's own
+SAFE_STACK = 4 * 1024 * 1024
+"""Threads with this much do both themselves: 1 MiB for the guest, host functions on top of it, and Python's own
 recursion below, whose limit of 1,000 frames takes under 1 MiB."""
 _state = threading.local()
 _start_lock = threading.Lock()
 
 
 def large_here() -> bool:
-    """Whether this thread may run guests itself; decided once for each thread."""
+    """Whether this thread's stack is large enough; decided once for each thread."""
     try:
         large: bool = _state.large
     except AttributeError:
@@ -85,11 +85,13 @@ def start_large(work: Callable[[], None], name: str) -> threading.Thread:
     return thread
 
 
-def on_large_stack(work: Callable[[], T]) -> T:
-    """Calls `work` on a helper thread and waits for it.
+def with_large_stack(work: Callable[[], T]) -> T:
+    """Calls `work` where the stack is large: on this thread, or on a helper thread that is waited for.
 
     A new thread for each: rare enough that a pool, with its life time, is not worth having.
     """
+    if large_here():
+        return work()
     done: Future[T] = Future()
 
     def run() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from akatsuki_wasm.errors import AkatsukiError, GuestTrap, InvalidModuleError
-from akatsuki_wasm.sandbox.limits import out_of_memory, timed_out
+from akatsuki_wasm.sandbox.limits import out_of_fuel, out_of_memory
 
 if TYPE_CHECKING:
     from akatsuki_wasm.contracts import Limits
@@ -51,8 +51,8 @@ def error_of_trap(
         memory_bytes: Size of the memory when it trapped.
         allocating: Whether it happened in ``cabi_realloc``.
     """
-    if facts.kind == "interrupt":
-        return timed_out(function, limits)
+    if facts.kind == "out_of_fuel":
+        return out_of_fuel(function, limits)
     if facts.kind == "unreachable":
         said = (panic or "").startswith(_ALLOCATION_TEXTS)
         named = any(part in frame for frame in facts.frames for part in _ALLOCATION_NAMES)

@@ -14,10 +14,11 @@ from wat_guests import ALLOCATOR, guest
 
 from akatsuki_wasm import canonical, wit
 from akatsuki_wasm.contracts import Call, Function, Limits, Parameter
+from akatsuki_wasm.sandbox.ffi import SLOT_SIZE
 from akatsuki_wasm.sandbox.lift import Reader, loader, unflattener
 from akatsuki_wasm.sandbox.lower import flattener, storer
-from akatsuki_wasm.sandbox.plans import slot_layout
 from akatsuki_wasm.sandbox.sandbox import Sandbox
+from akatsuki_wasm.sandbox.slots import slot_layout
 
 PRIMITIVES = [wit.Primitive(name) for name in wit.PRIMITIVES]
 
@@ -135,8 +136,8 @@ def test_flat_values_are_as_many_and_of_the_kinds_that_the_layout_says(pair: tup
     flattener(type_)(memory, value, flat)
     core = canonical.flatten(type_)
     assert len(flat) == len(core)
-    slots = bytearray(16 * len(core))
-    slot_layout(core).pack_into(slots, 0, *flat)
+    slots = bytearray(SLOT_SIZE * len(core))
+    slot_layout(core).pack_into(slots, flat)
     if all(not canonical.owns_memory(each) for each in [type_]) and _no_option(type_):
         back = list(slot_layout(core).unpack_from(slots, 0))
         back.reverse()

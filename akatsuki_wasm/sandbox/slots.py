@@ -1,0 +1,52 @@
+"""The native slots that a call's flat core values travel in."""
+
+from __future__ import annotations
+
+import struct
+from functools import lru_cache
+from typing import Any
+
+from akatsuki_wasm.sandbox import ffi
+
+_AFTER_KIND = ffi.SLOT_VALUE - 1
+_VALUES = {"i32": "I", "i64": "Q", "f32": "I", "f64": "d"}
+
+
+class SlotLayout:
+    """Some core values in slots of ``wasmtime_val_t``: unsigned bits for i32, i64 and f32, a float for f64.
+
+    Args:
+        core: Their core types.
+
+    Attributes:
+        count: Slots.
+    """
+
+    __slots__ = ("_kinds", "_pack", "_unpack", "count")
+
+    def __init__(self, core: tuple[str, ...]) -> None:
+        self.count = len(core)
+        formats = [(_VALUES[each], ffi.SLOT_SIZE - ffi.SLOT_VALUE - struct.calcsize(_VALUES[each])) for each in core]
+        self._pack = struct.Struct("<" + "".join(f"B{_AFTER_KIND}x{value}{rest}x" for value, rest in formats))
+        self._unpack = struct.Struct("<" + "".join(f"{ffi.SLOT_VALUE}x{value}{rest}x" for value, rest in formats))
+        self._kinds: list[Any] = [part for each in core for part in (ffi.KINDS[each], 0)]
+
+    def pack_into(self, buffer: Any, flat: list[Any]) -> None:
+        """Writes the values, each behind its kind."""
+        both = self._kinds.copy()
+        both[1::2] = flat
+        self._pack.pack_into(buffer, 0, *both)
+
+    def unpack_from(self, buffer: Any, offset: int) -> tuple[Any, ...]:
+        """Reads the values, from so many bytes on."""
+        return self._unpack.unpack_from(buffer, offset)
+
+
+@lru_cache(maxsize=1024)
+def slot_layout(core: tuple[str, ...]) -> SlotLayout:
+    """The layout of these core values."""
+    return SlotLayout(core)
+
+
+NO_SLOTS = slot_layout(())
+ONE_I32 = slot_layout(("i32",))
