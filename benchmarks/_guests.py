@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -47,8 +46,7 @@ def from_text(text: str) -> Artifact:
     return Artifact(wasm, manifest.for_binary(wasm))
 
 
-def executable(artifact: Artifact) -> ExecutableModule:
-    """What a sandbox executes."""
-    return ExecutableModule(
-        hashlib.sha256(artifact.wasm).hexdigest(), artifact.manifest, lambda: artifact.wasm, "bench"
-    )
+def executable(made: Artifact | Module) -> ExecutableModule:
+    """What a sandbox executes; the bytes are read once, not from the registry."""
+    wasm = made.wasm
+    return ExecutableModule(made.digest, made.manifest, lambda: wasm, "bench")
