@@ -108,7 +108,7 @@ class Outline:
                 try:
                     found[export.name] = self.types[self.functions[export.index]]
                 except IndexError as exc:
-                    raise _invalid(f"the export {export.name!r} names a function that does not exist") from exc
+                    raise invalid(f"the export {export.name!r} names a function that does not exist") from exc
         return found
 
     def custom(self, name: str) -> tuple[bytes, ...]:
@@ -128,18 +128,19 @@ class Outline:
         return {}
 
 
-def _invalid(message: str, hint: str = "") -> InvalidModuleError:
+def invalid(message: str, hint: str = "") -> InvalidModuleError:
+    """The error for bytes that cannot be a module here."""
     return InvalidModuleError(message, hint=hint or "give a core WebAssembly module, such as `akatsuki build` writes")
 
 
-class _Reader:
+class Reader:
     """A cursor over bytes; every read checks that the bytes are there."""
 
     def __init__(self, data: bytes, start: int, end: int, what: str) -> None:
         self.data, self.position, self.end, self.what = data, start, end, what
 
     def fail(self, problem: str) -> InvalidModuleError:
-        return _invalid(f"not a valid wasm module: {self.what} {problem} at byte {self.position}")
+        return invalid(f"not a valid wasm module: {self.what} {problem} at byte {self.position}")
 
     def byte(self) -> int:
         if self.position >= self.end:
@@ -236,9 +237,9 @@ class _Reader:
         return Export(self.name(), self.kind(), self.unsigned())
 
 
-def _sections(wasm: bytes) -> Iterator[tuple[int, _Reader]]:
+def _sections(wasm: bytes) -> Iterator[tuple[int, Reader]]:
     """(id, reader of the content) of every section, in order."""
-    reader = _Reader(wasm, 8, len(wasm), "the file")
+    reader = Reader(wasm, 8, len(wasm), "the file")
     seen: set[int] = set()
     while reader.position < reader.end:
         code = reader.byte()
@@ -255,7 +256,7 @@ def _sections(wasm: bytes) -> Iterator[tuple[int, _Reader]]:
                 f"is cut off: its {_SECTIONS[code]} section announces {size} bytes, {reader.end - start} are left"
             )
         reader.position += size
-        yield code, _Reader(wasm, start, start + size, f"the {_SECTIONS[code]} section")
+        yield code, Reader(wasm, start, start + size, f"the {_SECTIONS[code]} section")
 
 
 def check_header(wasm: bytes) -> None:
@@ -265,19 +266,53 @@ def check_header(wasm: bytes) -> None:
         InvalidModuleError: They are no core module.
     """
     if not wasm:
-        raise _invalid("not a wasm module: the file is empty")
+        raise invalid("not a wasm module: the file is empty")
     if wasm[:8] == MAGIC + CORE_VERSION:
         return
     if wasm[:4] == MAGIC and wasm[6:8] == b"\1\0":
-        raise _invalid(
+        raise invalid(
             "this is a WebAssembly component, and a core module is expected",
             hint="give the core module that the component was made from",
         )
     if wasm[:4] == MAGIC:
-        raise _invalid(f"not a wasm module: the version is {wasm[4:8].hex() or 'missing'}, expected 01000000")
-    if wasm.lstrip()[:7] in {b"(module", b"(compon"}:
-        raise _invalid("this is WebAssembly text, and the binary format is expected", hint="convert it with wat2wasm")
-    raise _invalid(f"not a wasm module: it begins with {wasm[:4].hex(' ')}, expected 00 61 73 6d")
+        raise invalid(f"not a wasm module: the version is {wasm[4:8].hex() or 'missing'}, expected 01000000")
+    what = describe(wasm)
+    if what == "WebAssembly text":
+        raise invalid("this is WebAssembly text, and the binary format is expected", hint="convert it with wat2wasm")
+    if what:
+        raise invalid(f"this is {what}, not a wasm module", hint="give a .wasm file, such as `akatsuki build` writes")
+    raise invalid(f"not a wasm module: it begins with {wasm[:4].hex(' ')}, expected 00 61 73 6d")
+
+
+_BEGINNINGS = (
+    (b"\x7fELF", "an ELF program or library"),
+    (b"MZ", "a Windows program"),
+    (b"\xcf\xfa\xed\xfe", "a macOS program"),
+    (b"\xca\xfe\xba\xbe", "a macOS program or a Java class"),
+    (b"\x1f\x8b", "a gzip file"),
+    (b"\x28\xb5\x2f\xfd", "a zstd file"),
+    (b"BZh", "a bzip2 file"),
+    (b"\xfd7zXZ", "an xz file"),
+    (b"PK\3\4", "a zip file"),
+    (b"!<arch>\n", "a library archive (.a)"),
+    (b"BC\xc0\xde", "LLVM bitcode"),
+    (b"\x89PNG", "a PNG image"),
+    (b"\xff\xd8\xff", "a JPEG image"),
+    (b"%PDF-", "a PDF document"),
+    (b"#!", "a script"),
+    (b"<!DOCTYPE html", "an HTML page"),
+    (b"<html", "an HTML page"),
+)
+_TEXT_BEGINNINGS = (b"(module", b"(component", b"(;")
+
+
+def describe(data: bytes) -> str:
+    """What bytes that are no wasm seem to be, such as ``a gzip file``, or empty where they are not recognised."""
+    if data.lstrip()[:10].startswith(_TEXT_BEGINNINGS):
+        return "WebAssembly text"
+    if data[:4] == b"\x7fELF" and b".wasmtime" in data[:1_000_000]:
+        return "a module that wasmtime compiled already (.cwasm)"
+    return next((words for beginning, words in _BEGINNINGS if data.startswith(beginning)), "")
 
 
 def read(wasm: bytes) -> Outline:
@@ -317,7 +352,7 @@ def read(wasm: bytes) -> Outline:
         if section.position != section.end:
             raise section.fail(f"has {section.end - section.position} bytes left over")
     if len({export.name for export in exports}) != len(exports):
-        raise _invalid("not a valid wasm module: two exports have the same name")
+        raise invalid("not a valid wasm module: two exports have the same name")
     functions = (*(index for _, index in imports if index is not None), *own)
     return Outline(types, tuple(each for each, _ in imports), functions, memories, exports, tuple(customs))
 
@@ -339,7 +374,7 @@ def refuse_imports(outline: Outline) -> None:
     """
     if outline.imports:
         shown = ", ".join(map(str, outline.imports[:3])) + (", …" if len(outline.imports) > 3 else "")
-        raise _invalid(
+        raise invalid(
             f"the module imports what is not provided: {shown}",
             hint="build it for wasm32-unknown-unknown without a runtime (no WASI, no JavaScript glue)",
         )
@@ -366,7 +401,7 @@ def rename_exports(wasm: bytes, rename: Callable[[str], str]) -> bytes:
     """
     renamed = [rename(export.name) for export in read(wasm).exports]
     if len(set(renamed)) != len(renamed):
-        raise _invalid("two exports would have the same name")
+        raise invalid("two exports would have the same name")
     parts, done = [wasm[:8]], 8
     for code, section in _sections(wasm):
         if _SECTIONS[code] == "export":
@@ -394,14 +429,14 @@ _LOCAL_NAMES = 2
 
 
 def _local_names(content: bytes) -> dict[int, dict[int, str]]:
-    reader = _Reader(content, 0, len(content), "the name section")
+    reader = Reader(content, 0, len(content), "the name section")
     while reader.position < reader.end:
         code, size = reader.byte(), reader.unsigned()
-        part = _Reader(content, reader.position, reader.position + size, "the name section")
+        part = Reader(content, reader.position, reader.position + size, "the name section")
         reader.take(size)
         if code == _LOCAL_NAMES:
 
-            def names(part: _Reader = part) -> tuple[int, dict[int, str]]:
+            def names(part: Reader = part) -> tuple[int, dict[int, str]]:
                 function = part.unsigned()
                 return function, dict(part.items(lambda: (part.unsigned(), part.name())))
 

@@ -130,8 +130,13 @@ class Manifest:
     @property
     def records(self) -> dict[str, wit.Record]:
         """All records that the functions use, by snake_case name."""
+        return {name: each for name, each in self.named_types.items() if isinstance(each, wit.Record)}
+
+    @property
+    def named_types(self) -> dict[str, wit.Named]:
+        """All records, and of a component all variants, enums and flags, that the functions use."""
         types = [each for function in self.functions for each in (*(p.type for p in function.params), function.result)]
-        return wit.records(*types)
+        return wit.named(*types)
 
 
 # ---------------------------------------------------------------- generate

@@ -2,7 +2,7 @@
 
 `dump` and `load` are each other's inverse; `world` writes the same facts as WIT; `for_binary` is the one gate through
 which a host learns what a binary can do: it believes a section only where the binary's real exports agree with it, and
-finds the functions of a plain numeric module by itself.
+finds the functions of a plain numeric module, of a component and of a command by itself.
 
 The document::
 
@@ -11,7 +11,8 @@ The document::
      "functions": [{"name": "margin", "export": "margin", "batch": "akatsuki:batch/margin", "doc": "…", "result": "f64",
                     "params": [{"name": "price", "type": "f64", "doc": "…", "min": 0.0, "max": 10.0, "default": 1.0}]}]}
 
-A parameter's ``min``, ``max`` and ``default``, and a function's ``batch``, are left out where there are none.
+A parameter's ``min``, ``max`` and ``default``, and a function's ``batch``, are left out where there are none. Of a
+component, ``records`` has the other named types too, with ``cases``, ``enum`` or ``flags`` in place of ``fields``.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from akatsuki_wasm import binary, canonical, wit
+from akatsuki_wasm import binary, canonical, command, component_binary, component_manifest, wit
 from akatsuki_wasm.contracts import MISSING, Function, Manifest, Parameter
 from akatsuki_wasm.errors import InvalidModuleError
 from akatsuki_wasm.manifest_reader import (
@@ -65,6 +66,19 @@ def _parameter_document(parameter: Parameter) -> dict[str, Any]:
     return document
 
 
+def _named_document(type_: wit.Named) -> dict[str, Any]:
+    match type_:
+        case wit.Record(name, fields):
+            return {"name": name, "fields": [[label, str(each)] for label, each in fields]}
+        case wit.Variant(name, cases):
+            pairs = [[label, None if payload is None else str(payload)] for label, payload in cases]
+            return {"name": name, "cases": pairs}
+        case wit.Enum(name, cases):
+            return {"name": name, "enum": list(cases)}
+        case wit.Flags(name, names):
+            return {"name": name, "flags": list(names)}
+
+
 def _function_document(function: Function) -> dict[str, Any]:
     document = {
         "name": function.name,
@@ -85,10 +99,7 @@ def dump(manifest: Manifest) -> bytes:
         "kind": manifest.kind,
         "description": manifest.description,
         "build": dict(manifest.build),
-        "records": [
-            {"name": record.name, "fields": [[name, str(type_)] for name, type_ in record.fields]}
-            for record in manifest.records.values()
-        ],
+        "records": [_named_document(each) for each in manifest.named_types.values()],
         "functions": [_function_document(function) for function in manifest.functions],
     }
     text = json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
@@ -179,22 +190,37 @@ def _section(outline: binary.Outline) -> Manifest | None:
 
 
 def for_binary(wasm: bytes) -> Manifest:
-    """What a binary can do: its section where there is one, else what its numeric exports say.
+    """What a binary can do: its section where there is one, else what its exports say.
 
     Args:
         wasm: Any bytes.
 
     Raises:
-        InvalidModuleError: The bytes are no core module, import something, have a section that their exports
-            contradict, or have no function that can be called.
+        InvalidModuleError: The bytes are of no kind that is known, import what is not provided, have a section that
+            their exports contradict, or have no function that can be called.
     """
+    if component_binary.is_component(wasm):
+        return _readable(component_manifest.of(component_binary.read(wasm)))
     outline = binary.read(wasm)
-    binary.refuse_imports(outline)
     manifest = _section(outline)
+    if manifest is None and command.is_command(outline):
+        return command.check(outline)
+    binary.refuse_imports(outline)
     if manifest is None:
         return _plain(outline)
     _check_exports(manifest, outline)
     return manifest
+
+
+def _readable(manifest: Manifest) -> Manifest:
+    """Refuses a manifest that could be written and not read back, for a name or size that the document cannot have."""
+    try:
+        return load(dump(manifest))
+    except InvalidModuleError as exc:
+        problem = str(exc).partition("is wrong: ")[2]
+        raise InvalidModuleError(
+            f"the component's functions cannot be described: {problem}", hint="use fewer or shorter names"
+        ) from exc
 
 
 def _check_exports(manifest: Manifest, outline: binary.Outline) -> None:

@@ -91,8 +91,12 @@ def _is_number(value: Any) -> bool:
 
 
 def fits(value: Any, type_: wit.Type) -> bool:
-    """Whether a JSON value is a value of a scalar type or an option of one (the types that a default can have)."""
+    """Whether a JSON value can be a default: of a scalar type, an option of one, or an empty list or input."""
     match type_:
+        case wit.List():
+            return bool(value == [])
+        case wit.Bytes():
+            return bool(value == "")
         case wit.Option(inner):
             return value is None or fits(value, inner)
         case wit.Primitive("bool"):
@@ -114,7 +118,8 @@ class _Loader:
     """Reads one document; `known` grows with its records, so that a record can only be made of earlier ones."""
 
     def __init__(self) -> None:
-        self.known: dict[str, wit.Record] = {}
+        self.known: dict[str, wit.Type] = {}
+        self.is_contract = True
 
     def manifest(self, document: Any) -> Manifest:
         keys = ("abi", "build", "description", "functions", "kind", "records")
@@ -131,12 +136,15 @@ class _Loader:
         match fields["kind"]:
             case "akatsuki":
                 kind = "akatsuki"
-            case "core":
-                kind = "core"
+            case "core" | "component" | "command" as foreign:
+                kind = foreign
             case other:
-                raise invalid(f'kind is {other!r}, expected "akatsuki" or "core"')
+                raise invalid(f'kind is {other!r}, expected "akatsuki", "core", "component" or "command"')
         if (kind == "akatsuki") != (abi > 0):
             raise invalid(f"kind {kind!r} does not go with abi {abi}")
+        self.is_contract = kind != "component"
+        if kind == "command":
+            self.known["bytes"] = wit.BYTES
         for index, record in enumerate(self.array(fields["records"], "records", MAX_FUNCTIONS)):
             self.record(record, f"records[{index}]")
         functions = tuple(
@@ -158,25 +166,45 @@ class _Loader:
         return value
 
     def record(self, value: Any, where: str) -> None:
-        fields = self.object(value, where, ("name", "fields"))
+        form = "fields"
+        if not self.is_contract and isinstance(value, dict):
+            form = next((each for each in ("cases", "enum", "flags") if each in value), form)
+        fields = self.object(value, where, ("name", form))
         name = self.identifier(fields["name"], f"{where}.name")
         if name in RESERVED_RECORDS:
             raise invalid(f"{where}.name is {name!r}, which is a type of WIT")
         if name in self.known:
             raise invalid(f"{where}.name is {name!r}, which is there already")
-        found = []
-        for index, pair in enumerate(self.array(fields["fields"], f"{where}.fields", MAX_PARAMETERS)):
-            place = f"{where}.fields[{index}]"
-            if not isinstance(pair, list) or len(pair) != 2:
-                raise invalid(f"{place} is {_shown(pair)}, expected [name, type]")
-            found.append((self.identifier(pair[0], place), self.type(pair[1], place)))
-        if not found:
-            raise invalid(f"{where}.fields is empty")
-        self.distinct([field for field, _ in found], f"{where}.fields: the name")
-        record = wit.Record(name, tuple(found))
-        if weight(record) > MAX_TYPE_WEIGHT:
+        place = f"{where}.{form}"
+        items = self.array(fields[form], place, MAX_PARAMETERS)
+        if not items:
+            raise invalid(f"{place} is empty")
+        made = self.named(form, name, items, place)
+        if weight(made) > MAX_TYPE_WEIGHT:
             raise invalid(f"{where}: {name!r} has more than {MAX_TYPE_WEIGHT} parts")
-        self.known[name] = record
+        self.known[name] = made
+
+    def named(self, form: str, name: str, items: list[Any], place: str) -> wit.Named:
+        """The named type of one of the four forms."""
+        if form in ("enum", "flags"):
+            labels = tuple(self.identifier(each, f"{place}[{index}]") for index, each in enumerate(items))
+            self.distinct(labels, f"{place}: the name")
+            return wit.Enum(name, labels) if form == "enum" else wit.Flags(name, labels)
+        found: list[tuple[str, wit.Type]] = []
+        cases: list[tuple[str, wit.Type | None]] = []
+        for index, pair in enumerate(items):
+            at = f"{place}[{index}]"
+            if not isinstance(pair, list) or len(pair) != 2:
+                raise invalid(f"{at} is {_shown(pair)}, expected [name, type]")
+            label = self.identifier(pair[0], at)
+            if form == "cases" and pair[1] is None:
+                cases.append((label, None))
+                continue
+            type_ = self.type(pair[1], at)
+            found.append((label, type_))
+            cases.append((label, type_))
+        self.distinct([label for label, _ in cases], f"{place}: the name")
+        return wit.Record(name, tuple(found)) if form == "fields" else wit.Variant(name, tuple(cases))
 
     def function(self, value: Any, where: str, kind: ModuleKind) -> Function:
         fields = self.object(value, where, ("name", "export", "doc", "params", "result"), ("batch",))
@@ -225,8 +253,12 @@ class _Loader:
             raise invalid(f"{where}: {exc}") from exc
         if weight(type_) > MAX_TYPE_WEIGHT:
             raise invalid(f"{where}: {text!r} has more than {MAX_TYPE_WEIGHT} parts")
-        payload = type_.ok if is_result and isinstance(type_, wit.Result) else type_
-        if payload is not None and (problem := misplaced(payload)):
+        payload: wit.Type | None = type_
+        if is_result and isinstance(type_, wit.Result):
+            payload = type_.ok
+            if self.is_contract and type_.err != wit.STRING:
+                raise invalid(f"{where}: {text!r} has an error that is no text: expected result<…, string>")
+        if self.is_contract and payload is not None and (problem := misplaced(payload)):
             raise invalid(f"{where}: {text!r} {problem}")
         return type_
 

@@ -1,7 +1,11 @@
-"""The types of the guest contract, as the Component Model's WIT writes them.
+"""The types of functions, as the Component Model's WIT writes them.
 
 A type is one of the frozen dataclasses below; they compare by value and can be dictionary keys. ``str(type)`` is its
-WIT text (a record is written as its name), `parse` reads that text back.
+WIT text (a named type is written as its name), `parse` reads that text back.
+
+Authors write with the guest contract's types: the primitives, `List`, `Option`, `Tuple`, `Record`, and `Result` with a
+text as its error. The others (`Variant`, `Enum`, `Flags`, any other `Result`) are met in the functions of components
+that were made elsewhere, and `Bytes` in commands.
 
 Source: the WIT format, https://github.com/WebAssembly/component-model/blob/main/design/mvp/WIT.md
 """
@@ -13,7 +17,7 @@ import re
 from collections import namedtuple
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakValueDictionary
 
 if TYPE_CHECKING:
@@ -66,7 +70,10 @@ class List:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """``option<inner>``; `inner` is never itself an option, so that None is unambiguous."""
+    """``option<inner>``; in the guest contract `inner` is never itself an option, so that None is unambiguous.
+
+    Where a component has an option directly inside an option, a value that is there is a `Case` named ``some``.
+    """
 
     inner: Type
 
@@ -76,12 +83,19 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """``result<ok, string>``: only as a function's own result. `ok` is None for ``result<_, string>``."""
+    """``result<ok, err>``; either is None where there is no payload, as in ``result<_, string>``.
+
+    In the guest contract the error is text and only a function's own result may be one. Inside other types of a
+    component a value is a `Case` named ``ok`` or ``err``.
+    """
 
     ok: Type | None
+    err: Type | None = Primitive("string")
 
     def __str__(self) -> str:
-        return f"result<{'_' if self.ok is None else self.ok}, string>"
+        if self.err is None:
+            return "result" if self.ok is None else f"result<{self.ok}>"
+        return f"result<{'_' if self.ok is None else self.ok}, {self.err}>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +119,68 @@ class Record:
         return kebab(self.name)
 
 
-Type = Primitive | List | Option | Result | Tuple | Record
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A named choice of cases, each with a payload or None; a value is a `Case`. Names are as in a record."""
+
+    name: str
+    cases: tuple[tuple[str, Type | None], ...]
+
+    def __str__(self) -> str:
+        return kebab(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Enum:
+    """A named choice of cases without payloads; a value is the case's name as str."""
+
+    name: str
+    cases: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return kebab(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """A named set of switches; a value is the frozenset of the names that are on."""
+
+    name: str
+    names: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return kebab(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Bytes:
+    """A stream of bytes, which is bytes in Python, not an array of numbers: what a command reads and writes."""
+
+    def __str__(self) -> str:
+        return "bytes"
+
+
+class Case(NamedTuple):
+    """A value of a `Variant`, or of a `Result` or doubled `Option` inside another type.
+
+    Attributes:
+        name: snake_case.
+        value: The payload, or None where the case has none.
+    """
+
+    name: str
+    value: Any = None
+
+
+Named = Record | Variant | Enum | Flags
+"""The types that are written as a name."""
+Type = Primitive | List | Option | Result | Tuple | Record | Variant | Enum | Flags | Bytes
 
 BOOL, CHAR, STRING = Primitive("bool"), Primitive("char"), Primitive("string")
 U8, U16, U32, U64 = (Primitive(f"u{bits}") for bits in (8, 16, 32, 64))
 S8, S16, S32, S64 = (Primitive(f"s{bits}") for bits in (8, 16, 32, 64))
 F32, F64 = Primitive("f32"), Primitive("f64")
+BYTES = Bytes()
 
 IMAGE = Record("image", (("width", U32), ("height", U32), ("pixels", List(U8))))
 """RGBA, 8 bits a channel, row-major, `pixels` of ``width * height * 4`` bytes, straight (not premultiplied) alpha."""
@@ -138,24 +208,26 @@ def children(type_: Type) -> tuple[Type, ...]:
             return (element,)
         case Option(inner):
             return (inner,)
-        case Result(ok):
-            return () if ok is None else (ok,)
+        case Result(ok, err):
+            return tuple(each for each in (ok, err) if each is not None)
         case Tuple(items):
             return items
         case Record(_, fields):
             return tuple(field for _, field in fields)
+        case Variant(_, cases):
+            return tuple(payload for _, payload in cases if payload is not None)
         case _:
             return ()
 
 
-def records(*types: Type | None) -> dict[str, Record]:
-    """All records that the types use, by their snake_case name, each after the records that it is made of."""
-    found: dict[str, Record] = {}
+def named(*types: Type | None) -> dict[str, Named]:
+    """All named types that the types use, by their snake_case name, each after those that it is made of."""
+    found: dict[str, Named] = {}
 
     def visit(type_: Type) -> None:
         for child in children(type_):
             visit(child)
-        if isinstance(type_, Record):
+        if isinstance(type_, Named):
             found.setdefault(type_.name, type_)
 
     for type_ in types:
@@ -164,18 +236,23 @@ def records(*types: Type | None) -> dict[str, Record]:
     return found
 
 
+def records(*types: Type | None) -> dict[str, Record]:
+    """All records among `named`."""
+    return {name: each for name, each in named(*types).items() if isinstance(each, Record)}
+
+
 _TOKEN = re.compile(r"\s*([A-Za-z][A-Za-z0-9_-]*|[<>,_])")
 
 
-def parse(text: str, known: Mapping[str, Record] | None = None) -> Type:
+def parse(text: str, known: Mapping[str, Type] | None = None) -> Type:
     """Reads WIT type text.
 
     Args:
         text: Such as ``list<tuple<string, u32>>``.
-        known: The records that the text may name, by snake_case name; `IMAGE` is known by itself only if it is in here.
+        known: The types that the text may name, by snake_case name; `IMAGE` is known by itself only if it is in here.
 
     Raises:
-        ValueError: The text is not a type of the contract.
+        ValueError: The text is not a type.
     """
     tokens: list[str] = []
     position = 0
@@ -195,7 +272,7 @@ def parse(text: str, known: Mapping[str, Record] | None = None) -> Type:
 class _Reader:
     """A recursive-descent reader; its depth is capped so that hostile text cannot exhaust the stack."""
 
-    def __init__(self, text: str, tokens: list[str], known: Mapping[str, Record]) -> None:
+    def __init__(self, text: str, tokens: list[str], known: Mapping[str, Type]) -> None:
         self.text, self.tokens, self.known, self.depth = text, tokens, known, 0
 
     def take(self, expected: str | None = None) -> str:
@@ -239,16 +316,22 @@ class _Reader:
         return items
 
     def result(self) -> Type:
+        if not self.tokens or self.tokens[0] != "<":
+            return Result(None, None)
         self.take("<")
         ok: Type | None = None
         if self.tokens and self.tokens[0] == "_":
             self.take("_")
+            self.take(",")
         else:
             ok = self.type()
-        self.take(",")
-        self.take("string")
+            if self.tokens and self.tokens[0] == ">":
+                self.take(">")
+                return Result(ok, None)
+            self.take(",")
+        err = self.type()
         self.take(">")
-        return Result(ok)
+        return Result(ok, err)
 
 
 _CLASSES: WeakValueDictionary[Record, type[Any]] = WeakValueDictionary()

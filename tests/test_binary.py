@@ -83,7 +83,7 @@ def test_exports_are_renamed() -> None:
 @given(st.integers(0, 2**32 - 1))
 def test_leb128_is_read_back(value: int) -> None:
     encoded = binary.leb128(value)
-    assert binary._Reader(encoded, 0, len(encoded), "it").unsigned() == value
+    assert binary.Reader(encoded, 0, len(encoded), "it").unsigned() == value
 
 
 @given(st.data())

@@ -74,7 +74,7 @@ def _parameter(**changes: Any) -> bytes:
         (b"NaN", "it is not JSON: NaN is no number of JSON"),
         (b"{}", "the document has no 'abi'"),
         (_changed(abi=True), "abi is True, expected a whole number"),
-        (_changed(kind="other"), 'kind is \'other\', expected "akatsuki" or "core"'),
+        (_changed(kind="other"), 'kind is \'other\', expected "akatsuki", "core", "component" or "command"'),
         (_changed(kind="core"), "kind 'core' does not go with abi 1"),
         (_changed(extra=1), "the document has the unknown key 'extra'"),
         (_changed(functions={}), "functions is {}, expected an array"),

@@ -150,6 +150,8 @@ class _Namer:
                 return self.tuple(items)
             case wit.Record():
                 return self.idents[type_]
+            case _:
+                raise ValueError(f"{type_} is no type of the guest contract")
 
     def tuple(self, items: tuple[wit.Type, ...]) -> str:
         return f"({''.join(f'{self.rust(each)}, ' for each in items)})"

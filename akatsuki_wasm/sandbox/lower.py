@@ -193,10 +193,10 @@ def storer(type_: wit.Type) -> Store:
                     store_inner(memory, value, address + offset)
 
             return store_option
-        case wit.Result():
-            raise ValueError(f"{type_} is no type of a parameter")
-        case _:
+        case wit.Record() | wit.Tuple():
             return _store_parts(type_)
+        case _:
+            raise ValueError(f"{type_} is no type of a parameter")
 
 
 def _store_parts(type_: wit.Record | wit.Tuple) -> Store:
@@ -275,10 +275,10 @@ def flattener(type_: wit.Type) -> Flatten:
                     flatten_inner(memory, value, flat)
 
             return flatten_option
-        case wit.Result():
-            raise ValueError(f"{type_} is no type of a parameter")
-        case _:
+        case wit.Record() | wit.Tuple():
             return _flatten_parts(type_)
+        case _:
+            raise ValueError(f"{type_} is no type of a parameter")
 
 
 def _flatten_parts(type_: wit.Record | wit.Tuple) -> Flatten:
