@@ -244,13 +244,12 @@ def _compare_lanes(function: Function, cases: list[tuple[Any, ...]], answers: li
             f"{text} failed: {exc}", case=text, expected="the same answers as one by one", got=str(exc)
         ) from exc
     failed = {error.row: error.message for error in batch.errors}
+    values = batch.tolist()
     for row, (case, alone) in enumerate(zip(cases, answers, strict=True)):
         if isinstance(alone, GuestError):
             good, got = row in failed, failed.get(row, "a value")
         else:
-            null = batch.valid is not None and not batch.valid[row]
-            value = None if null else batch.values[row]
-            good, got = row not in failed and same(value, alone, 1e-12), failed.get(row, value)
+            good, got = row not in failed and same(values[row], alone, 1e-12), failed.get(row, values[row])
         if not good:
             text = describe_call(function.name, case)
             raise CheckError(

@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, field
+from itertools import pairwise
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 from uuid import UUID, uuid5
 
 from akatsuki_wasm import wit
@@ -442,8 +443,8 @@ class Control:
     Safe to use from any thread. One control may serve several executions; `cancel` ends them all.
 
     Args:
-        progress: Called with (rows done, rows in all) as a batch goes on; from the thread that executes, one call at a
-            time. An error that it raises ends the execution.
+        progress: Called with (rows done, rows in all) as a batch goes on, one call at a time; by the sandbox on the
+            thread that waits for the batch, never on one that computes. An error that it raises ends the execution.
     """
 
     __slots__ = ("_cancelled", "_listeners", "_lock", "progress")
@@ -511,14 +512,58 @@ class Call:
     args: tuple[Any, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class Texts:
+    """Texts of rows as Arrow lays them out: no Python object for each.
+
+    Row ``i`` is the UTF-8 text ``data[offsets[i]:offsets[i + 1]]``; the first offset need not be 0, so that a slice of
+    rows is a slice of the offsets.
+
+    Attributes:
+        offsets: 1-D numpy array of shape (rows + 1,) of int32, uint32 or int64, never falling.
+        data: 1-D numpy array of uint8.
+    """
+
+    offsets: Any
+    data: Any
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def tolist(self) -> list[str]:
+        """All texts as Python strings."""
+        ends = self.offsets.tolist()
+        first = ends[0]
+        data = bytes(self.data[first : ends[-1]])
+        pairs = pairwise(ends)
+        if data.isascii():  # then bytes are characters, and slicing text is cheaper than decoding each
+            text = data.decode("ascii")
+            return [text[a - first : b - first] for a, b in pairs]
+        return [data[a - first : b - first].decode() for a, b in pairs]
+
+
+class ColumnSource(Protocol):
+    """A column that is converted while it is read, so that nothing of its whole length is made of it."""
+
+    def __len__(self) -> int:
+        """How many rows."""
+        ...
+
+    def part(self, start: int, stop: int) -> Column:
+        """The rows from `start` to before `stop`, as a column of plain values. Several threads may ask at once."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
 class Column:
     """Values of one parameter for every row of a batch, or one value for all of them.
 
     Attributes:
-        values: A 1-D numpy array of the parameter's dtype (bool, integers, floats), or a sequence of str for
-            ``char`` and ``string``; a single contract value where `broadcast`. Places that are not valid hold anything.
-        valid: bool array of shape (rows,), False where the row is null; None where every row has a value.
+        values: A 1-D numpy array of the parameter's dtype (bool, integers, floats); for ``char`` and ``string`` `Texts`
+            or a sequence of str; a single contract value where `broadcast`; a `ColumnSource` of any of these, but a
+            single value. Places that are not valid hold anything.
+        valid: bool array of shape (rows,), False where the row is null; None where every row has a value, and for a
+            source, whose parts say it themselves.
         broadcast: Whether `values` is one value for all rows.
     """
 
@@ -527,7 +572,7 @@ class Column:
     broadcast: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class BatchCall:
     """One function applied to whole columns, in the guest's batch lane.
 
@@ -537,34 +582,55 @@ class BatchCall:
         function: snake_case or kebab-case.
         columns: One for each parameter, in order.
         rows: Rows of every column that is not broadcast.
+        threads: Most threads that compute at once, each with an instance of its own; None for one for each core. A
+            short batch uses one.
+        max_errors: Most row errors that are wanted with their texts, the first ones; None for all. Failed rows beyond
+            them are counted.
     """
 
     function: str
     columns: tuple[Column, ...]
     rows: int
+    threads: int | None = None
+    max_errors: int | None = None
 
 
-@dataclass(frozen=True)
-class RowError:
+class RowError(NamedTuple):
     """The error text that a function answered for one row, from 0."""
 
     row: int
     message: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class BatchValue:
     """A batch's result.
 
     Attributes:
-        values: numpy array of shape (rows,) of the result's dtype, or a list of str (None where null).
+        values: numpy array of shape (rows,) of the result's dtype; for ``char`` and ``string`` a tuple of `Texts` that
+            hold the rows one after the other. Places that are not valid hold anything.
         valid: bool array of shape (rows,), or None where every row has a value.
-        errors: One for each failed row, by row.
+        errors: One for each failed row, by row; as many as `BatchCall.max_errors` allows.
+        unlisted: How many more rows failed.
     """
 
     values: Any
     valid: Any
     errors: tuple[RowError, ...] = ()
+    unlisted: int = 0
+
+    @property
+    def rows(self) -> int:
+        """How many rows."""
+        return sum(map(len, self.values)) if isinstance(self.values, tuple) else len(self.values)
+
+    def tolist(self) -> list[Any]:
+        """All rows as Python values, None where null."""
+        listed = self.values
+        found = [text for texts in listed for text in texts.tolist()] if isinstance(listed, tuple) else listed.tolist()
+        if self.valid is None:
+            return found
+        return [value if ok else None for value, ok in zip(found, self.valid.tolist(), strict=True)]
 
 
 @dataclass(frozen=True)

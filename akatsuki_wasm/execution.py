@@ -182,7 +182,7 @@ def _summarise_arguments(function: Function, values: Sequence[Any]) -> str:
 def _summarise(value: Any) -> str:
     """A value in at most 80 characters for the history; images and arrays by their size."""
     if isinstance(value, BatchValue):
-        return f"{len(value.values)} rows"
+        return f"{value.rows} rows"
     if hasattr(value, "_fields") and value._fields == ("width", "height", "pixels"):
         return f"image {value.width}x{value.height}"
     if hasattr(value, "dtype") and np.ndim(value) > 0:

@@ -19,9 +19,8 @@ import time
 from typing import TYPE_CHECKING
 
 from akatsuki_wasm import wit
-from akatsuki_wasm.contracts import BatchValue
 from akatsuki_wasm.errors import ArgumentError
-from akatsuki_wasm.sandbox.columns import HostColumn, host_column
+from akatsuki_wasm.sandbox.columns import host_column
 from akatsuki_wasm.sandbox.feed import Feed
 from akatsuki_wasm.sandbox.lanes import GuestLane, RowLane
 from akatsuki_wasm.sandbox.limits import cancelled
@@ -32,7 +31,7 @@ from akatsuki_wasm.sandbox.workers import Workers
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from akatsuki_wasm.contracts import BatchCall, Control, Function, Limits
+    from akatsuki_wasm.contracts import BatchCall, BatchValue, Control, Function, Limits
     from akatsuki_wasm.sandbox.instance import Instance
     from akatsuki_wasm.sandbox.lanes import Lane
     from akatsuki_wasm.sandbox.plans import CallPlan
@@ -78,7 +77,13 @@ def run(
         except Mismatch as mismatch:
             raise plan.refuse(index, mismatch) from mismatch
     output = Output(result, call.rows, plan.name, limits, call.max_errors)
-    _Batch(plan, make_instance, columns, output, result, control).run(call.rows, _threads(function, call))
+
+    def make_lane(instance: Instance) -> Lane:
+        if function.batch is None:
+            return RowLane(plan, instance, columns, output)
+        return GuestLane(plan, instance, columns, output, result)
+
+    _Batch(plan.name, make_instance, make_lane, control).run(call.rows, _threads(function, call))
     return output.value()
 
 
@@ -124,33 +129,33 @@ class _Batch:
 
     def __init__(
         self,
-        plan: CallPlan,
+        name: str,
         make_instance: Callable[[], Instance],
-        columns: list[HostColumn],
-        output: Output,
-        result: wit.Primitive,
+        make_lane: Callable[[Instance], Lane],
         control: Control,
     ) -> None:
-        self._plan, self._make_instance, self._columns = plan, make_instance, columns
-        self._output, self._result, self._control = output, result, control
+        self._name, self._make_instance, self._make_lane, self._control = name, make_instance, make_lane, control
         self._failures: list[tuple[int, BaseException]] = []
 
     def run(self, rows: int, threads: int) -> None:
         feed = Feed(rows)
         with self._make_instance() as instance:
-            lane = self._lane(instance)
-            while not (threads > 1 and feed.left_s > SHARED_S):
-                if not self._compute_next(feed, lane):
+            lane = self._make_lane(instance)
+            while threads == 1 or feed.guest_s_left < SHARED_S:
+                found = feed.take()
+                if found is None:
                     return
+                self._compute(feed, found, lane, instance)
                 self._report(feed)
         self._share(feed, threads)
 
     def _share(self, feed: Feed, threads: int) -> None:
         feed.share(threads)
-        workers = Workers(lambda: self._work(feed, workers), feed.stop)
+        workers = Workers(lambda: self._work(feed, workers))
         try:
             workers.run(threads, None if self._control.progress is None else lambda: self._report(feed))
         except BaseException:
+            feed.stop()
             self._control.cancel()
             raise
         finally:
@@ -159,28 +164,26 @@ class _Batch:
             raise min(self._failures, key=lambda failure: failure[0])[1]
 
     def _work(self, feed: Feed, workers: Workers) -> None:
-        """What each thread does: takes rows until none are left."""
-        with self._make_instance() as instance:
-            lane = self._lane(instance)
-            while self._compute_next(feed, lane):
-                workers.tell()
+        """What each thread does: takes rows until none are left. The first failure ends all of them."""
+        place = feed.rows
+        try:
+            with self._make_instance() as instance:
+                lane = self._make_lane(instance)
+                while (found := feed.take()) is not None:
+                    place = found.start
+                    self._compute(feed, found, lane, instance)
+                    if self._control.progress is not None:
+                        workers.tell()
+        except BaseException as exc:  # noqa: BLE001 - handed to the thread that waits, which raises it
+            feed.stop()
+            self._failures.append((place, exc))
 
-    def _lane(self, instance: Instance) -> Lane:
-        if self._plan.function.batch is None:
-            return RowLane(self._plan, instance, self._columns, self._output)
-        return GuestLane(self._plan, instance, self._columns, self._output, self._result)
-
-    def _compute_next(self, feed: Feed, lane: Lane) -> bool:
-        """Computes the next rows; whether there were any."""
-        rows = feed.take()
-        if rows is None:
-            return False
+    def _compute(self, feed: Feed, rows: range, lane: Lane, instance: Instance) -> None:
         if self._control.cancelled:
-            raise cancelled(self._plan.name)
-        started = time.perf_counter()
+            raise cancelled(self._name)
+        started, guest_s = time.perf_counter(), instance.guest_s
         lane.compute(rows.start, rows.stop)
-        feed.finish(rows, time.perf_counter() - started)
-        return True
+        feed.finish(rows, time.perf_counter() - started, instance.guest_s - guest_s)
 
     def _report(self, feed: Feed) -> None:
         if self._control.progress is not None:

@@ -124,10 +124,18 @@ class Sandbox:
         check(limits)
         compiled, hit = self._modules(fuel=limits.fuel is not None).get(module.digest, module.read)
         plan = compiled.plans.get(module.manifest, call.function)
+        control = Control() if control is None else control
         watch = Watch(limits, control)
+
+        def make_instance() -> Instance:
+            return Instance(compiled, limits, watch, plan.name)
+
         value: Any
-        with Instance(compiled, limits, watch, plan.name) as instance:
-            value = plan.run(instance, call.args) if isinstance(call, Call) else batch.run(plan, instance, call)
+        if isinstance(call, BatchCall):
+            value = batch.run(plan, make_instance, call, limits, control)
+        else:
+            with make_instance() as instance:
+                value = plan.run(instance, call.args)
         return ExecutionResult(
             value,
             watch.guest_s * 1e3,

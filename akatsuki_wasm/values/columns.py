@@ -178,7 +178,8 @@ def lift_batch(function: Function, values: Sequence[Any], result: BatchValue) ->
     """
     index = next((value.index for value in values if isinstance(value, pd.Series)), None)
     column, valid = result.values, result.valid
-    if isinstance(column, list):
+    if isinstance(column, tuple):
+        column = result.tolist()
         if index is None:
             return np.array(column, dtype=object)
         return pd.Series(column, index=index, dtype="str")

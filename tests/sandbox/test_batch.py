@@ -45,7 +45,7 @@ def test_nulls_are_skipped_row_by_row(sandbox: Sandbox) -> None:
     got = run(sandbox, PLAIN, "divide", Column(np.array([8, 8, 8])), b, rows=3)
     assert (got.values.tolist(), got.valid.tolist()) == ([4, 0, 2], [True, False, True])
     got = run(sandbox, PLAIN, "next", Column(["a", None, "c"], np.array([True, False, True])), rows=3)
-    assert (got.values, got.valid.tolist()) == (["b", None, "d"], [True, False, True])
+    assert (got.tolist(), got.valid.tolist()) == (["b", None, "d"], [True, False, True])
 
 
 def test_a_trap_ends_the_batch(sandbox: Sandbox) -> None:

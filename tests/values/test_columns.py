@@ -9,6 +9,7 @@ import pytest
 from akatsuki_wasm import wit
 from akatsuki_wasm.contracts import BatchValue, Function, Parameter
 from akatsuki_wasm.errors import ArgumentError
+from akatsuki_wasm.sandbox.texts import encode
 from akatsuki_wasm.values.columns import is_batch, lift_batch, lower_batch
 
 
@@ -100,7 +101,7 @@ def test_results_keep_the_index() -> None:
     assert whole.isna().tolist() == [False, True]
     flags = lift_batch(function(wit.F64), [series], BatchValue(np.array([True, True]), valid))
     assert flags.dtype == "boolean"
-    text = lift_batch(function(wit.F64), [series], BatchValue(["a", None], valid))
+    text = lift_batch(function(wit.F64), [series], BatchValue((encode(["a", ""], None),), valid))
     assert text.isna().tolist() == [False, True]
     array = lift_batch(function(wit.F64), [np.zeros(2)], BatchValue(np.array([3, 4]), valid))
     assert array.mask.tolist() == [False, True]

@@ -1,0 +1,290 @@
+"""Computing some rows of a batch on one instance: by the guest's own loop, or with a call for each row."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from akatsuki_wasm import wit
+from akatsuki_wasm.contracts import RowError, Texts
+from akatsuki_wasm.errors import GuestTrap
+from akatsuki_wasm.sandbox import texts
+from akatsuki_wasm.sandbox.lift import broken
+from akatsuki_wasm.sandbox.output import ROW_ERROR_BYTES
+from akatsuki_wasm.sandbox.scalars import DTYPES, Mismatch
+from akatsuki_wasm.sandbox.slots import NO_SLOTS, ONE_I32
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from akatsuki_wasm.sandbox.columns import HostColumn, Part
+    from akatsuki_wasm.sandbox.instance import Instance
+    from akatsuki_wasm.sandbox.lift import Reader
+    from akatsuki_wasm.sandbox.output import Output
+    from akatsuki_wasm.sandbox.plans import CallPlan
+
+    Array = npt.NDArray[Any]
+
+CHUNK_TEXT = 16 * 1024 * 1024
+"""A call gets fewer rows where their texts have more bytes than this, so that guest memory stays bounded."""
+_HEAD = 8
+_PARAM = 4
+_BATCH_SIGNATURE = (("i32",), ())
+
+
+class Lane(Protocol):
+    """One instance at work on a batch."""
+
+    def compute(self, start: int, stop: int) -> None:
+        """Computes the rows from `start` to before `stop` and hands them to the output."""
+        ...
+
+
+class _Buffer:
+    """Guest memory that is used again for every call, and grows."""
+
+    def __init__(self, instance: Instance, alignment: int) -> None:
+        self._instance, self._alignment = instance, alignment
+        self.address = self._size = 0
+
+    def room(self, size: int) -> int:
+        if size > self._size:
+            self.address = self._instance.reallocate(self.address, self._size, self._alignment, size)
+            self._size = size
+        return self.address or self._alignment
+
+    def put(self, data: Array) -> int:
+        """Copies an array in; its address."""
+        address = self.room(data.nbytes)
+        if data.size:
+            np.frombuffer(self._instance.view, data.dtype, len(data), address)[...] = data
+        return address
+
+    def put_offsets(self, offsets: Array) -> int:
+        """Copies offsets of texts in, counted from the first text, as u32; their address."""
+        address = self.room(len(offsets) * 4)
+        into = np.frombuffer(self._instance.view, np.uint32, len(offsets), address)
+        np.subtract(offsets, offsets[0], out=into, casting="unsafe")
+        return address
+
+
+class GuestLane:
+    """By the guest's own loop, through buffers that are used again.
+
+    Args:
+        plan: Of the function.
+        instance: Where it runs.
+        columns: One for each parameter.
+        output: Takes the results.
+        result: What a row's value is.
+    """
+
+    def __init__(
+        self, plan: CallPlan, instance: Instance, columns: list[HostColumn], output: Output, result: wit.Primitive
+    ) -> None:
+        self._plan, self._instance, self._columns = plan, instance, columns
+        self._output, self._result = output, result
+        self._frame, self._mask = _Buffer(instance, 4), _Buffer(instance, 1)
+        self._out, self._validity = _Buffer(instance, 8), _Buffer(instance, 1)
+        self._values = [_Buffer(instance, 8) for _ in columns]
+        self._offsets = [_Buffer(instance, 4) for _ in columns]
+        self._options = [_Buffer(instance, 1) for _ in columns]
+        export = (plan.function.batch or "").encode()
+        instance.find_function(export, _BATCH_SIGNATURE, known=plan.batch_checked)
+        plan.batch_checked = True
+
+    def compute(self, start: int, stop: int) -> None:
+        """Computes rows; in several calls where their texts are long."""
+        parts = read_parts(self._plan, self._columns, start, stop)
+        size = sum(texts.size_of(values) for values, _ in parts if isinstance(values, Texts))
+        if size > CHUNK_TEXT and stop - start > 1:
+            middle = (start + stop) // 2
+            self.compute(start, middle)
+            self.compute(middle, stop)
+            return
+        words = self._place(parts, stop - start)
+        self._call(words, parts)
+        self._take(words, start)
+
+    def _place(self, parts: list[Part], rows: int) -> Array:
+        """Copies the columns in; the frame's words."""
+        words = np.zeros(_HEAD + _PARAM * len(parts), np.uint32)
+        words[0] = rows
+        mask = mask_of(self._columns, parts, rows)
+        if mask is not None:
+            words[1] = self._mask.put(mask.view(np.uint8))
+        text = self._result == wit.STRING
+        words[2] = self._out.room((rows + 1) * 4 if text else rows * DTYPES[self._result.name].itemsize)
+        words[3] = self._validity.room(rows)
+        for index, (column, (values, valid)) in enumerate(zip(self._columns, parts, strict=True)):
+            at = _HEAD + _PARAM * index
+            if isinstance(values, Texts):
+                words[at] = self._values[index].put(values.data[values.offsets[0] : values.offsets[-1]])
+                words[at + 1] = self._offsets[index].put_offsets(values.offsets)
+            else:
+                words[at] = self._values[index].put(values)
+            if column.optional and valid is not None:
+                words[at + 2] = self._options[index].put(valid.view(np.uint8))
+            words[at + 3] = 0 if column.broadcast else 1
+        return words
+
+    def _call(self, words: Array, parts: list[Part]) -> None:
+        try:
+            self._instance.call(ONE_I32, NO_SLOTS, [self._frame.put(words)])
+        except GuestTrap as trap:
+            # The guest, not the host, reads the bytes of a text that came as bytes: it panics where they are no UTF-8.
+            for index, (values, _) in enumerate(parts):
+                if isinstance(values, Texts) and not texts.is_utf8(values):
+                    raise self._plan.refuse(index, Mismatch("string (UTF-8)", "bytes that are not UTF-8")) from trap
+            raise
+
+    def _take(self, words: Array, start: int) -> None:
+        """Takes a call's results; where a word was the host's, the host's is used, not what the guest left there."""
+        reader, output = self._instance.reader(), self._output
+        rows, values_at, validity_at = int(words[0]), int(words[2]), int(words[3])
+        stop = start + rows
+        text_at, text_size, failed, failures_at = self._written(reader)
+        valid = self._valid(reader, validity_at, rows)
+        if output.values is None:
+            taken = self._texts if self._result == wit.STRING else self._characters
+            output.put_texts(start, taken(reader, values_at, rows, valid, text_at, text_size))
+        else:
+            dtype = output.values.dtype
+            at = reader.area(values_at, rows * dtype.itemsize, dtype.alignment, "a column")
+            if self._result == wit.BOOL:
+                np.not_equal(np.frombuffer(reader.view, np.uint8, rows, at), 0, out=output.values[start:stop])
+            else:
+                output.values[start:stop] = np.frombuffer(reader.view, dtype, rows, at)
+        output.mark(start, stop, valid)
+        if failed:
+            self._errors(reader, failed, failures_at, start, rows)
+
+    def _written(self, reader: Reader) -> list[int]:
+        """The guest's own words: where its texts and failed rows are."""
+        written: list[int] = np.frombuffer(reader.view, np.uint32, 4, self._frame.address + 16).tolist()
+        return written
+
+    @staticmethod
+    def _valid(reader: Reader, at: int, rows: int) -> Array | None:
+        found = np.frombuffer(reader.view, np.uint8, rows, reader.area(at, rows, 1, "validity"))
+        return None if not rows or found.min() else found != 0
+
+    def _texts(
+        self, reader: Reader, offsets_at: int, rows: int, _valid: Array | None, text_at: int, text_size: int
+    ) -> Texts:
+        at = reader.area(offsets_at, (rows + 1) * 4, 4, "offsets of strings")
+        offsets = np.frombuffer(reader.view, np.uint32, rows + 1, at).copy()
+        # The last is the largest where they are in order; past 2 GiB, signed offsets of 32 bits would not do.
+        if int(offsets[-1]) > min(text_size, 0x7FFFFFFF) or bool((offsets[1:] < offsets[:-1]).any()):
+            raise broken(self._plan.name, "list_out_of_bounds", "offsets of strings are not in order")
+        at = reader.area(text_at, text_size, 1, "strings")
+        self._output.spend(text_size)
+        found = Texts(offsets.view(np.int32), np.frombuffer(reader.view, np.uint8, text_size, at).copy())
+        if not texts.is_utf8(found):
+            raise broken(self._plan.name, "invalid_utf8", "a string is not UTF-8")
+        return found
+
+    def _characters(self, reader: Reader, at: int, rows: int, valid: Array | None, *_unused: int) -> Texts:
+        codes = np.frombuffer(reader.view, np.uint32, rows, reader.area(at, rows * 4, 4, "a column")).copy()
+        if valid is not None:
+            codes[~valid] = 0
+        if bool(((codes > 0x10FFFF) | ((codes >= 0xD800) & (codes <= 0xDFFF))).any()):
+            raise broken(self._plan.name, "invalid_char", "a column has a number that is no character")
+        return texts.from_codes(codes, valid)
+
+    def _errors(self, reader: Reader, count: int, at: int, start: int, rows: int) -> None:
+        if count > rows:
+            raise broken(self._plan.name, "list_out_of_bounds", f"{count:,} failed rows of {rows:,}")
+        at = reader.area(at, count * 12, 4, "the failed rows")
+        found = np.frombuffer(reader.view, np.uint32, count * 3, at).reshape(-1, 3).copy()
+        if int(found[:, 0].max()) >= rows:
+            row = int(found[:, 0].max())
+            raise broken(self._plan.name, "list_out_of_bounds", f"a failed row {row:,} of {rows:,}")
+        if self._output.max_errors < count:  # by row, as the guest's word on their order is not taken
+            found = found[np.argsort(found[:, 0], kind="stable")[: self._output.max_errors]]
+        self._output.spend(int(found[:, 2].sum()) + len(found) * ROW_ERROR_BYTES)
+        errors = [RowError(start + row, reader.text(text_at, size)) for row, text_at, size in found.tolist()]
+        self._output.fail(errors, count)
+
+
+class RowLane:
+    """With a call for each row: for a plain module, which has no loop of its own.
+
+    Args:
+        plan: Of a function of scalars.
+        instance: Where it runs.
+        columns: One for each parameter.
+        output: Takes the results.
+    """
+
+    def __init__(self, plan: CallPlan, instance: Instance, columns: list[HostColumn], output: Output) -> None:
+        self._plan, self._columns, self._output = plan, columns, output
+        plan.find(instance)
+        self._one = partial(plan.call, instance)
+        self._chars = [param.type == wit.CHAR for param in plan.function.params]
+
+    def compute(self, start: int, stop: int) -> None:
+        """Computes rows."""
+        rows = stop - start
+        parts = read_parts(self._plan, self._columns, start, stop)
+        mask = mask_of(self._columns, parts, rows)
+        places = None if mask is None else np.flatnonzero(mask)
+        listed = [
+            self._listed(column, values, places, rows, char=char)
+            for column, (values, _), char in zip(self._columns, parts, self._chars, strict=True)
+        ]
+        one = self._one
+        computed = [one(row) for row in zip(*listed, strict=True)]
+        if self._output.values is None:
+            spread: list[Any] = computed if mask is None else _spread(computed, mask)
+            self._output.put_texts(start, texts.encode(spread, mask))
+        else:
+            into = self._output.values[start:stop]
+            into[...] = 0
+            into[slice(None) if places is None else places] = np.array(computed, into.dtype)
+        self._output.mark(start, stop, mask)
+
+    @staticmethod
+    def _listed(column: HostColumn, values: Any, places: Array | None, rows: int, *, char: bool) -> list[Any]:
+        """The values of the rows that are computed, as the call takes them."""
+        if places is not None and not column.broadcast:
+            values = values[places]
+        listed: list[Any] = list(map(chr, values)) if char else values.tolist()
+        return listed * (rows if places is None else len(places)) if column.broadcast else listed
+
+
+def _spread(computed: list[Any], mask: Array) -> list[Any]:
+    """Values at the places of a mask."""
+    spread: list[Any] = [None] * len(mask)
+    for place, value in zip(np.flatnonzero(mask).tolist(), computed, strict=True):
+        spread[place] = value
+    return spread
+
+
+def read_parts(plan: CallPlan, columns: list[HostColumn], start: int, stop: int) -> list[Part]:
+    """Some rows of every column.
+
+    Raises:
+        ArgumentError: A value does not fit its parameter.
+    """
+    parts = []
+    for index, column in enumerate(columns):
+        try:
+            parts.append(column.part(start, stop))
+        except Mismatch as mismatch:
+            raise plan.refuse(index, mismatch) from mismatch
+    return parts
+
+
+def mask_of(columns: list[HostColumn], parts: list[Part], rows: int) -> Array | None:
+    """Which rows are computed: those without a null where a value is due; None for all."""
+    mask = None
+    for column, (_, valid) in zip(columns, parts, strict=True):
+        if valid is None or column.optional:
+            continue
+        if column.broadcast:  # a null for all rows
+            return np.zeros(rows, np.bool_)
+        mask = valid if mask is None else mask & valid
+    return mask
