@@ -108,7 +108,9 @@ class Run:
             return None
 
     def note(self, text: str) -> None:
-        """A line under the tables."""
+        """A line under the tables, once."""
+        if text in self.notes:
+            return
         self.notes.append(text)
         print(f"  note: {text}", flush=True)
 
