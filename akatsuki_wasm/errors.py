@@ -27,7 +27,7 @@ The tree::
         ExecuteError
           FunctionNotFoundError
           ArgumentError
-          GuestError
+          GuestError               .value
           GuestTrap                .kind
           ExecutionTimeout
           ExecutionCancelled
@@ -267,9 +267,19 @@ class ArgumentError(ExecuteError):
 
 
 class GuestError(ExecuteError):
-    """The function itself answered with an error (``Err`` of a Rust ``Result``)."""
+    """The function itself answered with an error (``Err`` of a Rust ``Result``).
+
+    Args:
+        message: What it said, one line.
+        value: The error itself where it is no text: of a component's ``result<_, T>``, the contract value of T.
+        hint: The next thing to do.
+    """
 
     code = "guest-error"
+
+    def __init__(self, message: str, *, value: Any = None, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.value = value
 
 
 class GuestTrap(ExecuteError):  # noqa: N818 - a trap is WebAssembly's own word for it

@@ -137,6 +137,20 @@ def describe_type(type_: wit.Type) -> str:
         case wit.List(element):
             return f"a list of {element}"
         case _:
+            return _describe_other(type_)
+
+
+def _describe_other(type_: wit.Type) -> str:
+    match type_:
+        case wit.Bytes():
+            return "bytes"
+        case wit.Enum(_, names):
+            return f"one of {', '.join(names)}"
+        case wit.Flags(_, names):
+            return f"any of {', '.join(names)}"
+        case wit.Variant(_, cases):
+            return f"one of {', '.join(name if each is None else f'{name}({each})' for name, each in cases)}"
+        case _:
             return f"a {type_}"
 
 

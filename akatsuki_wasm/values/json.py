@@ -8,6 +8,7 @@ import math
 from typing import Any
 
 from akatsuki_wasm import wit
+from akatsuki_wasm.values.choices import choice_to_json, is_doubled
 from akatsuki_wasm.values.images import to_pil
 
 _EXACT = 2**53
@@ -18,27 +19,35 @@ def to_json(type_: wit.Type | None, value: Any) -> Any:
     """Converts a contract value (``result`` types arrive unwrapped) to JSON-able data.
 
     64-bit integers beyond 2**53 become strings, NaN and infinities the strings ``"NaN" "Infinity" "-Infinity"``, images
-    PNG data URLs, records objects.
+    PNG data URLs, records objects, a case ``{"name": payload}`` or its name alone, flags an array of names, a command's
+    output text (``{"base64": …}`` where it is no UTF-8).
     """
+    return value_to_json(type_.ok if isinstance(type_, wit.Result) else type_, value)
+
+
+def value_to_json(type_: wit.Type | None, value: Any) -> Any:
+    """As `to_json`, for a value inside another one, where a result is a case."""
     if type_ == wit.IMAGE:
         return data_url(to_pil(value))
     match type_:
         case None:
             return None
-        case wit.Option(inner) | wit.Result(inner):
-            return None if value is None else to_json(inner, value)
+        case wit.Option(inner) if not is_doubled(type_):
+            return None if value is None else value_to_json(inner, value)
         case wit.List(element):
-            return [to_json(element, item) for item in (value.tolist() if hasattr(value, "tolist") else value)]
+            return [value_to_json(element, item) for item in (value.tolist() if hasattr(value, "tolist") else value)]
         case wit.Tuple(items):
-            return [to_json(item, each) for item, each in zip(items, value, strict=True)]
+            return [value_to_json(item, each) for item, each in zip(items, value, strict=True)]
         case wit.Record(_, fields):
-            return {name: to_json(field, each) for (name, field), each in zip(fields, value, strict=True)}
+            return {name: value_to_json(field, each) for (name, field), each in zip(fields, value, strict=True)}
         case wit.Primitive("u64" | "s64"):
             return value if abs(value) <= _EXACT else str(value)
         case wit.Primitive("f32" | "f64") if not math.isfinite(value):
             return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-        case _:
+        case wit.Primitive():
             return value
+        case _:
+            return choice_to_json(type_, value, value_to_json)
 
 
 def data_url(image: Any) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from akatsuki_wasm import wit
 from akatsuki_wasm.errors import ArgumentError
 from akatsuki_wasm.values.bind import bind, check_range, describe_type
+from akatsuki_wasm.values.choices import is_doubled, lift_choice, lower_choice
 from akatsuki_wasm.values.images import is_image, to_array, to_pil, to_record
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ def _lower(type_: wit.Type, value: Any, name: str) -> Any:
         case wit.Primitive():
             return _lower_primitive(type_, value, name)
         case wit.Option(inner):
+            if value is not None and is_doubled(type_):
+                return lower_choice(type_, value, name, _lower)
             return None if value is None else _lower(inner, value, name)
         case wit.List(element):
             if type_.is_numeric or isinstance(value, str | bytes) or not _is_iterable(value):
@@ -65,7 +68,7 @@ def _lower(type_: wit.Type, value: Any, name: str) -> Any:
         case wit.Record():
             return _lower_record(type_, value, name)
         case _:
-            return value
+            return lower_choice(type_, value, name, _lower)
 
 
 def _is_iterable(value: Any) -> bool:
@@ -131,22 +134,28 @@ def lift(type_: wit.Type | None, value: Any, *, arrays: bool = False) -> Any:
         value: The contract value; ``result`` types arrive unwrapped.
         arrays: Whether images become uint8 arrays of shape (H, W, 4) instead of PIL images.
     """
+    # A result that is the function's own arrives unwrapped; inside other types it is a case.
+    payload = type_.ok if isinstance(type_, wit.Result) else type_
+    return _lift(payload, value, arrays=arrays)
+
+
+def _lift(type_: wit.Type | None, value: Any, *, arrays: bool) -> Any:
     if type_ == wit.IMAGE:
         return to_array(value) if arrays else to_pil(value)
     match type_:
         case None:
             return None
-        case wit.Option(inner) | wit.Result(inner):
-            return None if value is None else lift(inner, value, arrays=arrays)
+        case wit.Option(inner) if not is_doubled(type_):
+            return None if value is None else _lift(inner, value, arrays=arrays)
         case wit.List(element) if not type_.is_numeric:
-            return [lift(element, item, arrays=arrays) for item in value]
+            return [_lift(element, item, arrays=arrays) for item in value]
         case wit.Tuple(items):
-            return tuple(lift(item, each, arrays=arrays) for item, each in zip(items, value, strict=True))
+            return tuple(_lift(item, each, arrays=arrays) for item, each in zip(items, value, strict=True))
         case wit.Record(_, fields):
-            lifted = (lift(field, each, arrays=arrays) for (_, field), each in zip(fields, value, strict=True))
+            lifted = (_lift(field, each, arrays=arrays) for (_, field), each in zip(fields, value, strict=True))
             return wit.record_class(type_)(*lifted)
         case _:
-            return value
+            return lift_choice(type_, value, lambda each, inner: _lift(each, inner, arrays=arrays))
 
 
 def wants_arrays(args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:

@@ -3,12 +3,17 @@
 Numbers, booleans, characters and text are written as they are. A list, tuple or record is JSON (``[1, 2]``,
 ``{"x": 1}``) or ``@file.json``; a list of numbers or of image paths may also be separated by commas. An image is the
 path of a file. ``none`` is the missing value of an option; ``"none"`` in quotes is that word.
+
+What components have besides: an enum and a variant's case without payload are their name, flags are names separated by
+commas, a case with payload is JSON (``{"circle": 2.5}``). A command's input is text, ``@FILE`` for a file's bytes, or
+``-`` for standard input.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +21,8 @@ from typing import TYPE_CHECKING, Any
 from akatsuki_wasm import wit
 from akatsuki_wasm.errors import ArgumentError
 from akatsuki_wasm.values.bind import default_hint, describe_type, range_text
-from akatsuki_wasm.values.json import to_json
+from akatsuki_wasm.values.choices import cases, choice_to_json, is_doubled
+from akatsuki_wasm.values.json import value_to_json
 
 if TYPE_CHECKING:
     from akatsuki_wasm.contracts import Parameter
@@ -85,6 +91,20 @@ def _parse(param: Parameter, type_: wit.Type, text: str) -> Any:
                 return None
             return "none" if inner == wit.STRING and text == '"none"' else _parse(param, inner, text)
         case _:
+            return _parse_other(param, type_, text)
+
+
+def _parse_other(param: Parameter, type_: wit.Type, text: str) -> Any:
+    match type_:
+        case wit.Bytes():
+            return _stream(param, text)
+        case wit.Enum():
+            return text.strip()
+        case wit.Flags() if not text.lstrip().startswith(("[", "@")):
+            return [part.strip() for part in text.split(",") if part.strip()]
+        case wit.Variant() if not text.lstrip().startswith(("{", "@", '"')):
+            return text.strip()
+        case _:
             return _structure(param, type_, text)
 
 
@@ -130,16 +150,27 @@ def _structure(param: Parameter, type_: wit.Type, text: str) -> Any:
     return _from_json(param, type_, data)
 
 
-def _read(param: Parameter, path: Path) -> str:
+def _stream(param: Parameter, text: str) -> bytes:
+    if text == "-":
+        return sys.stdin.buffer.read()
+    return _read_bytes(param, Path(text[1:]).expanduser(), "a") if text.startswith("@") else text.encode()
+
+
+def _read_bytes(param: Parameter, path: Path, what: str) -> bytes:
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise ArgumentError(f"{param.name} is @{path}: expected a file of at most {MAX_FILE_BYTES >> 20} MB")
-        return path.read_text(encoding="utf-8")
+        return path.read_bytes()
     except OSError as exc:
         raise ArgumentError(
             f"{param.name} is @{path}, which cannot be read: {(exc.strerror or str(exc)).lower()}",
-            hint="Give the path of a JSON file after the @.",
+            hint=f"Give the path of {what} file after the @.",
         ) from exc
+
+
+def _read(param: Parameter, path: Path) -> str:
+    try:
+        return _read_bytes(param, path, "a JSON").decode()
     except UnicodeDecodeError as exc:
         raise ArgumentError(f"{param.name} is @{path}, which is not UTF-8 text: expected JSON") from exc
 
@@ -163,8 +194,14 @@ def _from_json(param: Parameter, type_: wit.Type, data: Any) -> Any:
     if type_ == wit.IMAGE and isinstance(data, str):
         return _image(param, data)
     match type_, data:
-        case wit.Option(inner), _:
+        case wit.Option(inner), _ if not is_doubled(type_):
             return None if data is None else _from_json(param, inner, data)
+        case ((wit.Variant() | wit.Result() | wit.Option()), Mapping()):
+            payloads = {name: each for name, each in cases(type_).items() if each is not None}
+            return {
+                name: _from_json(param, payloads[wit.snake(name)], each) if wit.snake(name) in payloads else each
+                for name, each in data.items()
+            }
         case wit.Primitive() as primitive, str() if primitive.is_number:
             return _number(param, primitive, data)
         case wit.List(element), list():
@@ -209,6 +246,13 @@ def _sample(type_: wit.Type) -> str:
                 return [value(item) for item in items]
             case wit.Record(_, fields):
                 return {name: value(field) for name, field in fields}
+            case wit.Enum(_, names):
+                return names[0]
+            case wit.Flags(_, names):
+                return list(names[:2])
+            case wit.Variant() | wit.Result():
+                name, payload = next(iter(cases(each).items()))
+                return name if payload is None else {name: value(payload)}
             case _:
                 return None
 
@@ -228,21 +272,25 @@ def plain(type_: wit.Type | None, value: Any, save: Callable[[Any], str]) -> Any
         value: The contract value; ``result`` types arrive unwrapped.
         save: Gets the image's contract record, stores it and returns its path.
     """
+    return _plain(type_.ok if isinstance(type_, wit.Result) else type_, value, save)
+
+
+def _plain(type_: wit.Type | None, value: Any, save: Callable[[Any], str]) -> Any:
     if type_ == wit.IMAGE:
         return save(value)
     if type_ is None or not contains_image(type_):
-        return to_json(type_, value)
+        return value_to_json(type_, value)
     match type_:
-        case wit.Option(inner) | wit.Result(inner):
-            return None if value is None else plain(inner, value, save)
+        case wit.Option(inner) if not is_doubled(type_):
+            return None if value is None else _plain(inner, value, save)
         case wit.List(element):
-            return [plain(element, item, save) for item in value]
+            return [_plain(element, item, save) for item in value]
         case wit.Tuple(items):
-            return [plain(item, each, save) for item, each in zip(items, value, strict=True)]
+            return [_plain(item, each, save) for item, each in zip(items, value, strict=True)]
         case wit.Record(_, fields):
-            return {name: plain(field, each, save) for (name, field), each in zip(fields, value, strict=True)}
+            return {name: _plain(field, each, save) for (name, field), each in zip(fields, value, strict=True)}
         case _:
-            return to_json(type_, value)
+            return choice_to_json(type_, value, lambda each, inner: _plain(each, inner, save))
 
 
 def show(data: Any) -> str:

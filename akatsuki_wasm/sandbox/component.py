@@ -1,0 +1,143 @@
+"""Executes functions of WebAssembly components, each in a fresh instance, under the limits of every execution.
+
+The isolation is that of `akatsuki_wasm.sandbox.sandbox`: a store for each execution, a deadline from before
+instantiation on, limits on each object and on how many there are, no imports, proposals off. Three things differ:
+
+* A component may have several memories; each gets an equal share of the memory limit.
+* What a function returns passes through the engine's own values, of which it makes at most 128 MiB (at 32 bytes each,
+  about four million numbers); more is a `ResultTooLargeError` whatever the limit for results is.
+* The engine does not tell how much memory a component took; what is reported is what its memories begin with.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from akatsuki_wasm.contracts import Call, Control, ExecutionResult, Limits
+from akatsuki_wasm.errors import ArgumentError, ExecuteError
+from akatsuki_wasm.sandbox.component_call import CompiledComponent, ComponentInstance
+from akatsuki_wasm.sandbox.component_engine import component_engine
+from akatsuki_wasm.sandbox.component_loading import load_component
+from akatsuki_wasm.sandbox.kept import Kept
+from akatsuki_wasm.sandbox.limits import check
+from akatsuki_wasm.sandbox.watch import Watch
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from akatsuki_wasm.contracts import BatchCall, ExecutableModule
+
+DEFAULT_LIMITS = Limits()
+
+
+class ComponentSandbox:
+    """Executes functions of components. Threads may use it at once.
+
+    A context manager: `close` forgets the compiled components, and using it afterwards raises.
+
+    Args:
+        cache_size: Compiled components kept in memory.
+    """
+
+    def __init__(self, cache_size: int = 20) -> None:
+        self._compiled: Kept[CompiledComponent] = Kept(cache_size)
+        self._closed = False
+
+    def __enter__(self) -> ComponentSandbox:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Forgets the compiled components. Executions under way finish."""
+        self._closed = True
+        self._compiled.clear()
+
+    def execute(
+        self,
+        module: ExecutableModule,
+        call: Call | BatchCall,
+        limits: Limits = DEFAULT_LIMITS,
+        control: Control | None = None,
+    ) -> ExecutionResult:
+        """Executes one function in a fresh instance.
+
+        Args:
+            module: Digest, manifest and the way to the bytes.
+            call: Function (snake_case or kebab-case, or its whole export name) and contract values.
+            limits: Time (instantiation included), memory, result size and, where asked for, fuel.
+            control: Says when to stop.
+
+        Returns:
+            Value and cost.
+
+        Raises:
+            InvalidModuleError: The bytes are no component, it imports something, or its manifest is not true of it.
+            FunctionNotFoundError: There is no such function.
+            ArgumentError: The arguments do not fit the function, or are columns.
+            GuestError: The function answered with an error.
+            GuestTrap: It trapped.
+            ExecutionTimeout: It ran past its time.
+            ExecutionCancelled: It was cancelled.
+            FuelLimitError: It used up its fuel.
+            MemoryLimitError: It needs more memory than its limit.
+            ResultTooLargeError: The result is larger than its limit.
+            ExecuteError: The sandbox is closed.
+        """
+        started = time.perf_counter()
+        check(limits)
+        if self._closed:
+            raise ExecuteError("the sandbox is closed", hint="open a new one")
+        if not isinstance(call, Call):
+            raise ArgumentError(
+                f"{call.function} is a component's function: it cannot be applied to columns",
+                hint="Call it once for each row.",
+            )
+        engine = component_engine(fuel=limits.fuel is not None)
+        compiled, hit = self._compiled.get(
+            (module.digest, id(engine)), lambda: CompiledComponent(engine, *load_component(engine, module))
+        )
+        function = compiled.function(module.manifest, call.function)
+        watch = Watch(limits, control)
+        with ComponentInstance(compiled, limits, watch, function.name) as instance:
+            value = instance.call(function, call.args)
+            fuel = instance.fuel_used
+        total = time.perf_counter() - started
+        return ExecutionResult(
+            value,
+            instance.guest_s * 1e3,
+            compiled.memory_bytes,
+            hit,
+            total * 1e3,
+            instance.instantiation_s * 1e3,
+            fuel,
+        )
+
+
+_lock = threading.Lock()
+_shared: dict[int, ComponentSandbox] = {}
+
+
+def _after_fork_in_child() -> None:
+    """Another thread of the parent may have held the lock, and is not here to give it back."""
+    global _lock, _shared
+    _lock, _shared = threading.Lock(), {}
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
+def process_component_sandbox(cache_size: int = 20) -> ComponentSandbox:
+    """The process's sandbox for components, made at first use and shared by all who ask."""
+    with _lock:
+        found = _shared.get(cache_size)
+        if found is None or found._closed:
+            found = _shared[cache_size] = ComponentSandbox(cache_size)
+        return found
