@@ -37,8 +37,8 @@ from akatsuki_wasm.errors import (
     GuestError,
 )
 from akatsuki_wasm.values.bind import did_you_mean
-from akatsuki_wasm.values.columns import DTYPES
 from akatsuki_wasm.values.python import lift, lower, lower_arguments
+from akatsuki_wasm.values.sources import DTYPES
 
 Execute = Callable[["Call | BatchCall", Limits], ExecutionResult]
 

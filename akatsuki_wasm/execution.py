@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -13,9 +13,11 @@ from akatsuki_wasm.contracts import (
     WASM_PAGE,
     BatchValue,
     Call,
+    Control,
     ExecutionResult,
     Function,
     Limits,
+    RowError,
     StoredModule,
     User,
 )
@@ -31,6 +33,23 @@ if TYPE_CHECKING:
     from akatsuki_wasm.pipeline import Pipeline
     from akatsuki_wasm.registry.models import ExecutionStatus
     from akatsuki_wasm.registry.registry import Registry
+
+
+OnError = Literal["raise", "null", "collect"]
+_MAX_ERRORS: dict[str, int | None] = {"raise": 1, "null": 0, "collect": None}
+"""How many row errors are asked for with their texts; the others are counted."""
+
+
+class BatchResult(NamedTuple):
+    """A column, null where a row failed, and why each of those failed.
+
+    Attributes:
+        values: The column, of the caller's kind.
+        errors: One for each failed row: its number from 0, whatever the index, and the function's message.
+    """
+
+    values: Any
+    errors: list[RowError]
 
 
 class Executor:
@@ -79,20 +98,72 @@ class Executor:
         stored = self._executable_row(module)
         limits = self._limits(stored, timeout_ms)
         values = bind(function, args, kwargs)
-        call: Any
         if _may_be_batch(values):
-            from akatsuki_wasm.values.columns import is_batch, lift_batch, lower_batch
+            from akatsuki_wasm.values.columns import is_batch
 
             if is_batch(function, values):
-                call = lower_batch(function, values)
-                result = self._recorded(module, call, limits, f"{call.rows} rows")
-                batch: BatchValue = result.value
-                _raise_row_errors(batch)
-                return result, lift_batch(function, values, batch)
+                return self._batch(module, function, values, limits)
         lowered = tuple(lower(param, value) for param, value in zip(function.params, values, strict=True))
         call = Call(function.name, lowered)
         result = self._recorded(module, call, limits, _summarise_arguments(function, lowered))
         return result, lift(function.result, result.value, arrays=wants_arrays(args, kwargs))
+
+    def execute_batch(
+        self,
+        module: Module,
+        function: Function,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        *,
+        on_error: OnError = "raise",
+        threads: int | None = None,
+        control: Control | None = None,
+        timeout_ms: int | None = None,
+    ) -> tuple[ExecutionResult, Any]:
+        """Applies a function to whole columns; see `akatsuki_wasm.module.Module.batch`.
+
+        Returns:
+            The result with its `BatchValue`, and the column as the caller holds it, or a `BatchResult` where errors are
+            collected.
+        """
+        from akatsuki_wasm.values.columns import is_batch
+
+        if on_error not in _MAX_ERRORS:
+            raise ArgumentError(
+                f"on_error is {on_error!r}: expected {', '.join(map(repr, _MAX_ERRORS))}", hint="Leave it out to raise."
+            )
+        if threads is not None and (not isinstance(threads, int) or threads < 1):
+            raise ArgumentError(f"threads is {threads!r}: expected 1 or more", hint="Leave it out for all cores.")
+        stored = self._executable_row(module)
+        limits = self._limits(stored, timeout_ms)
+        values = bind(function, args, kwargs)
+        if not is_batch(function, values):
+            raise ArgumentError(
+                f"no argument of {function.name} is a column",
+                hint="Give a Series, a 1-D numpy array or an Arrow array; a list becomes one by pandas.Series(…).",
+            )
+        return self._batch(module, function, values, limits, on_error=on_error, threads=threads, control=control)
+
+    def _batch(
+        self,
+        module: Module,
+        function: Function,
+        values: Sequence[Any],
+        limits: Limits,
+        *,
+        on_error: OnError = "raise",
+        threads: int | None = None,
+        control: Control | None = None,
+    ) -> tuple[ExecutionResult, Any]:
+        from akatsuki_wasm.values.column_results import lift_batch
+        from akatsuki_wasm.values.columns import lower_batch
+
+        call = lower_batch(function, values, threads=threads, max_errors=_MAX_ERRORS[on_error])
+        accept = _raise_row_errors if on_error == "raise" else None
+        result = self._recorded(module, call, limits, f"{call.rows} rows", control, accept=accept)
+        batch: BatchValue = result.value
+        column = lift_batch(function, values, batch)
+        return result, BatchResult(column, list(batch.errors)) if on_error == "collect" else column
 
     def _executable_row(self, module: Module) -> StoredModule | None:
         if module.id is None:
@@ -124,11 +195,22 @@ class Executor:
             memory = min(memory, max(stored.max_memory_pages, 1) * WASM_PAGE)
         return Limits(default if timeout_ms is None else timeout_ms, memory, self._settings.result_bytes)
 
-    def _recorded(self, module: Module, call: Any, limits: Limits, summary: str) -> ExecutionResult:
-        """Executes through the plugins and writes the history row, also of a failure."""
+    def _recorded(
+        self,
+        module: Module,
+        call: Any,
+        limits: Limits,
+        summary: str,
+        control: Control | None = None,
+        *,
+        accept: Callable[[Any], None] | None = None,
+    ) -> ExecutionResult:
+        """Executes through the plugins and writes the history row, also of a failure; `accept` may call it one."""
         started = time.perf_counter()
         try:
-            result = self._pipeline().execute(module.executable, call, limits)
+            result = self._pipeline().execute(module.executable, call, limits, control)
+            if accept is not None:
+                accept(result.value)
         except AkatsukiError as exc:
             status: ExecutionStatus = "timeout" if isinstance(exc, ExecutionTimeout) else "error"
             self._record(module, call.function, summary, status, (time.perf_counter() - started) * 1e3, error=exc)
@@ -164,14 +246,19 @@ class Executor:
 
 def _may_be_batch(values: Sequence[Any]) -> bool:
     """Whether a value has a column's shape; told without importing pandas."""
-    return any(hasattr(value, "dtype") and np.ndim(value) == 1 for value in values)
+    return any(
+        (hasattr(value, "dtype") and np.ndim(value) == 1)
+        or hasattr(value, "__arrow_c_stream__")
+        or hasattr(value, "__arrow_c_array__")
+        for value in values
+    )
 
 
 def _raise_row_errors(batch: BatchValue) -> None:
     if not batch.errors:
         return
-    first, more = batch.errors[0], len(batch.errors) - 1
-    rest = f" ({more} more rows failed)" if more else ""
+    first, more = batch.errors[0], len(batch.errors) - 1 + batch.unlisted
+    rest = f" ({more:,} more row{'s' if more > 1 else ''} failed)" if more else ""
     raise GuestError(f"row {first.row}: {first.message}{rest}", hint="Leave those rows out, or set them to null.")
 
 

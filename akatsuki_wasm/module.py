@@ -5,18 +5,20 @@ from __future__ import annotations
 import inspect
 import json
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from akatsuki_wasm import wit
-from akatsuki_wasm.contracts import MISSING, Artifact, ExecutableModule, ExecutionResult, Function, Parameter
+from akatsuki_wasm.contracts import MISSING, Artifact, Control, ExecutableModule, ExecutionResult, Function, Parameter
 from akatsuki_wasm.errors import FunctionNotFoundError
 from akatsuki_wasm.values.bind import describe_type, did_you_mean, range_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from uuid import UUID
 
     from akatsuki_wasm.contracts import Manifest, StoredModule
+    from akatsuki_wasm.execution import OnError
     from akatsuki_wasm.workspace import Workspace
 
 
@@ -132,6 +134,49 @@ class Module:
         """
         return self.execute(function, *args, timeout_ms=timeout_ms, **kwargs).value
 
+    def batch(
+        self,
+        function: str,
+        /,
+        *columns: Any,
+        on_error: OnError = "raise",
+        threads: int | None = None,
+        progress: Callable[[int, int], None] | None = None,
+        timeout_ms: int | None = None,
+        **named: Any,
+    ) -> Any:
+        """Applies a function to whole columns, on all processor cores where they are long.
+
+        Args:
+            function: Its name.
+            columns: Values of the parameters in order, at least one of them a column: a pandas Series, a 1-D numpy
+                array, a pyarrow Array or ChunkedArray, a polars Series. A single value holds for every row.
+            on_error: What becomes of rows that the function answers with an error: ``raise`` raises a `GuestError` that
+                names the first, ``null`` makes them null, ``collect`` too and gives the errors back.
+            threads: Most threads that compute; all cores where None.
+            progress: Called with (rows done, rows in all) now and then, on this thread.
+            timeout_ms: As in `call`; for the whole batch.
+            named: Values by parameter name.
+
+        Returns:
+            A column of the kind of the first column that is no numpy array, else a numpy array; with ``collect`` a
+            `akatsuki_wasm.execution.BatchResult` of it and the errors.
+
+        Raises:
+            ExecuteError: The call is wrong, the guest failed or a limit was met.
+        """
+        result = self._workspace.executor.execute_batch(
+            self,
+            self.function(function).function,
+            columns,
+            named,
+            on_error=on_error,
+            threads=threads,
+            control=Control(progress),
+            timeout_ms=timeout_ms,
+        )
+        return result[1]
+
     def execute(self, function: str, /, *args: Any, timeout_ms: int | None = None, **kwargs: Any) -> ExecutionResult:
         """As `call`, but returns the value together with what the execution cost."""
         bound = self.function(function)
@@ -189,6 +234,10 @@ class ModuleFunction(Protocol):
         """Executes it; see `Module.call`."""
         ...
 
+    def batch(self, *columns: Any, **options: Any) -> Any:
+        """Applies it to whole columns; see `Module.batch`."""
+        ...
+
 
 def python_function(module: Module, function: Function) -> ModuleFunction:
     """Makes the Python function of one of a module's functions."""
@@ -203,6 +252,7 @@ def python_function(module: Module, function: Function) -> ModuleFunction:
     made.__doc__ = docstring(function)
     made.__signature__ = signature(function)
     made.function = function
+    made.batch = partial(module.batch, function.name)  # type: ignore[method-assign]  # a function has no methods
     return made
 
 

@@ -1,6 +1,6 @@
-"""Whole columns: pandas Series and numpy arrays to the batch lane's columns and back.
+"""Whole columns: pandas, numpy and Arrow columns to the batch lane's columns.
 
-A call is a batch when a parameter that takes one number or text is given a Series or a 1-D array.
+A call is a batch when a parameter that takes one number or text is given a Series, a 1-D array or an Arrow array.
 """
 
 from __future__ import annotations
@@ -11,27 +11,34 @@ import numpy as np
 import pandas as pd
 
 from akatsuki_wasm import wit
-from akatsuki_wasm.contracts import BatchCall, BatchValue, Column, Function, Parameter
+from akatsuki_wasm.contracts import BatchCall, Column, Function, Parameter
 from akatsuki_wasm.errors import ArgumentError
-from akatsuki_wasm.values.bind import describe_type, range_text
+from akatsuki_wasm.values.arrow import arrow_column, is_arrow
+from akatsuki_wasm.values.bind import describe_type
 from akatsuki_wasm.values.python import lower
+from akatsuki_wasm.values.sources import DTYPES, NumberSource
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-DTYPES: dict[str, Any] = {
-    "bool": np.bool_,
-    **{f"u{bits}": np.dtype(f"uint{bits}") for bits in (8, 16, 32, 64)},
-    **{f"s{bits}": np.dtype(f"int{bits}") for bits in (8, 16, 32, 64)},
-    "f32": np.dtype("float32"),
-    "f64": np.dtype("float64"),
-}
+    import numpy.typing as npt
+
+    Array = npt.NDArray[Any]
+
+
+def is_column(value: Any) -> bool:
+    """Whether a value holds one value for each row."""
+    if isinstance(value, pd.Series):
+        return True
+    if isinstance(value, np.ndarray):
+        return value.ndim == 1
+    return is_arrow(value)
 
 
 def is_batch(function: Function, values: Sequence[Any]) -> bool:
     """Whether bound values are columns for the function's scalar parameters."""
     return any(
-        _scalar(param.type) is not None and isinstance(value, pd.Series | np.ndarray) and np.ndim(value) == 1
+        _scalar(param.type) is not None and is_column(value)
         for param, value in zip(function.params, values, strict=True)
     )
 
@@ -42,15 +49,20 @@ def _scalar(type_: wit.Type) -> wit.Primitive | None:
     return inner if isinstance(inner, wit.Primitive) else None
 
 
-def lower_batch(function: Function, values: Sequence[Any]) -> BatchCall:
+def lower_batch(
+    function: Function, values: Sequence[Any], *, threads: int | None = None, max_errors: int | None = None
+) -> BatchCall:
     """Turns bound values into a batch call.
 
     Args:
         function: The signature.
-        values: One for each parameter: a pandas Series or 1-D array of the same length, or one value for all rows.
+        values: One for each parameter: a column, all of the same length, or one value for all rows.
+        threads: See `BatchCall`.
+        max_errors: See `BatchCall`.
 
     Raises:
         ArgumentError: The function has no batch lane, lengths differ, or a column cannot be converted without loss.
+        MissingExtraError: An Arrow column came, and pyarrow is not installed.
     """
     if function.batch is None and any(_scalar(param.type) is None for param in function.params):
         raise ArgumentError(
@@ -58,29 +70,103 @@ def lower_batch(function: Function, values: Sequence[Any]) -> BatchCall:
         )
     columns, rows = [], None
     for param, value in zip(function.params, values, strict=True):
-        if not isinstance(value, pd.Series | np.ndarray):
+        if not is_column(value):
             columns.append(Column(lower(param, value), broadcast=True))
             continue
-        if rows is not None and len(value) != rows:
+        column, length = _column(param, value)
+        if rows is not None and length != rows:
             raise ArgumentError(
-                f"{param.name} has {len(value)} rows: expected {rows}, as the column before it",
+                f"{param.name} has {length} rows: expected {rows}, as the column before it",
                 hint="Give columns of the same length.",
             )
-        rows = len(value)
-        columns.append(_column(param, value))
-    return BatchCall(function.name, tuple(columns), rows or 0)
+        rows = length
+        columns.append(column)
+    return BatchCall(function.name, tuple(columns), rows or 0, threads, max_errors)
 
 
-def _column(param: Parameter, value: pd.Series[Any] | np.ndarray[Any, Any]) -> Column:
+def _column(param: Parameter, value: Any) -> tuple[Column, int]:
     type_ = _scalar(param.type)
     if type_ is None:
         raise ArgumentError(
             f"{param.name} is a column: expected {describe_type(param.type)}", hint="Give a single value."
         )
+    made = _made(param, type_, value)
+    return made, len(made.values)
+
+
+def _made(param: Parameter, type_: wit.Primitive, value: Any) -> Column:
+    if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
+        return _numpy_column(param, type_, value)
+    if not isinstance(value, np.ndarray | pd.Series):
+        return arrow_column(param, type_, value)
     series = value if isinstance(value, pd.Series) else pd.Series(value)
-    if type_.name in ("string", "char"):
+    array, is_text = series.array, type_.name in ("string", "char")
+    arrow = getattr(array, "__arrow_array__", None)
+    if isinstance(series.dtype, pd.ArrowDtype) or (
+        is_text and isinstance(series.dtype, pd.StringDtype) and series.dtype.storage == "pyarrow"
+    ):
+        assert arrow is not None  # noqa: S101 - arrays of these dtypes are Arrow's
+        return arrow_column(param, type_, arrow())
+    if is_text:
         return _text_column(param, type_, series)
-    return _number_column(param, type_, series)
+    if isinstance(series.dtype, np.dtype) and series.dtype.kind in "biuf":
+        return _numpy_column(param, type_, series.to_numpy())
+    if isinstance(array, pd.arrays.IntegerArray | pd.arrays.FloatingArray | pd.arrays.BooleanArray):
+        return _masked_column(param, type_, array)
+    return _object_column(param, type_, series)
+
+
+def _numpy_column(param: Parameter, type_: wit.Primitive, array: Array) -> Column:
+    # A NaN in a plain float column is a value to a float parameter, as it is to numpy; elsewhere it marks a null.
+    if array.dtype.kind != "f" or type_.is_float:
+        return NumberSource(
+            param, type_, lambda start, stop: (array[start:stop], None), array.dtype, len(array)
+        ).column()
+
+    def read(start: int, stop: int) -> tuple[Array, Array | None]:
+        part = array[start:stop]
+        null = np.isnan(part)
+        if not null.any():
+            return part, None
+        return np.where(null, 0, part), ~null
+
+    return NumberSource(param, type_, read, array.dtype, len(array)).column()
+
+
+def _masked_column(param: Parameter, type_: wit.Primitive, array: Any) -> Column:
+    """A nullable column of pandas: these have values and a mask."""
+    dtype = array.dtype.numpy_dtype
+
+    def read(start: int, stop: int) -> tuple[Array, Array | None]:
+        part = array[start:stop]
+        null = part.isna()
+        return part.to_numpy(dtype, na_value=dtype.type(0)), ~null if null.any() else None
+
+    return NumberSource(param, type_, read, dtype, len(array)).column()
+
+
+def _object_column(param: Parameter, type_: wit.Primitive, series: pd.Series[Any]) -> Column:
+    """A column of Python objects, or of whatever else pandas holds: converted as a whole."""
+    null = series.isna().to_numpy()
+    has_null = bool(null.any())
+    present = _plain(series[~null] if has_null else series)
+    if has_null:
+        raw = np.zeros(len(series), present.dtype if present.size else DTYPES[type_.name])
+        raw[~null] = present
+    else:
+        raw = present
+    valid = ~null if has_null else None
+
+    def read(start: int, stop: int) -> tuple[Array, Array | None]:
+        return raw[start:stop], None if valid is None else valid[start:stop]
+
+    return NumberSource(param, type_, read, raw.dtype, len(raw)).column()
+
+
+def _plain(series: pd.Series[Any]) -> Array:
+    """A column without nulls as the plainest numpy array that holds it."""
+    array = series.to_numpy()
+    return array if array.dtype != object else pd.Series(array.tolist()).to_numpy()
 
 
 def _text_column(param: Parameter, type_: wit.Primitive, series: pd.Series[Any]) -> Column:
@@ -95,99 +181,3 @@ def _text_column(param: Parameter, type_: wit.Primitive, series: pd.Series[Any])
                 hint="Convert the column first.",
             )
     return Column(texts, ~null if null.any() else None)
-
-
-def _number_column(param: Parameter, type_: wit.Primitive, series: pd.Series[Any]) -> Column:
-    dtype = np.dtype(DTYPES[type_.name])
-    null = series.isna().to_numpy()
-    # A NaN in a plain float column is a value to a float parameter, as it is to numpy; elsewhere it marks a null.
-    plain_float = isinstance(series.dtype, np.dtype) and series.dtype.kind == "f"
-    has_null = bool(null.any()) and not (plain_float and type_.is_float)
-    present = _plain(series[~null] if has_null else series)
-    if has_null:
-        raw = np.zeros(len(series), present.dtype)
-        raw[~null] = present
-    else:
-        raw = present
-    array = _exact(param, type_, raw, dtype)
-    _check_range(param, array, None if not has_null else ~null)
-    return Column(array, ~null if has_null else None)
-
-
-def _plain(series: pd.Series[Any]) -> np.ndarray[Any, Any]:
-    """A column without nulls as the plainest numpy array that holds it."""
-    array = series.to_numpy()
-    return array if array.dtype != object else pd.Series(array.tolist()).to_numpy()
-
-
-def _exact(
-    param: Parameter, type_: wit.Primitive, raw: np.ndarray[Any, Any], dtype: np.dtype[Any]
-) -> np.ndarray[Any, Any]:
-    """Converts without wrapping or cutting values; a float parameter takes any number."""
-    kind = raw.dtype.kind
-    if kind not in "biuf" or (type_.name == "bool") != (kind == "b"):
-        raise ArgumentError(
-            f"{param.name} is a column of {raw.dtype}: expected {describe_type(type_)} in each row",
-            hint="Convert the column first.",
-        )
-    if raw.dtype == dtype or type_.is_float:
-        return np.ascontiguousarray(raw, dtype)
-    low, high = wit.INTEGER_RANGES[type_.name]
-    if kind == "f" and raw.size:
-        broken = np.flatnonzero(raw != np.floor(raw))
-        if broken.size:
-            row = int(broken[0])
-            raise ArgumentError(
-                f"{param.name} in row {row} is {raw[row]}: expected {describe_type(type_)}",
-                hint="Convert the column first.",
-            )
-    if raw.size and (int(raw.min()) < low or int(raw.max()) > high):
-        row = int(np.flatnonzero((raw < low) | (raw > high))[0])
-        raise ArgumentError(
-            f"{param.name} in row {row} is {raw[row]}: expected {low} to {high} ({type_})",
-            hint="Clip the column to that range first, or leave such rows out.",
-        )
-    return raw.astype(dtype)
-
-
-def _check_range(param: Parameter, array: np.ndarray[Any, Any], valid: np.ndarray[Any, Any] | None) -> None:
-    if array.dtype.kind == "b" or (param.minimum is None and param.maximum is None):
-        return
-    bad = np.zeros(array.shape, bool)
-    if param.minimum is not None:
-        bad |= array < param.minimum
-    if param.maximum is not None:
-        bad |= array > param.maximum
-    if valid is not None:
-        bad &= valid
-    rows = np.flatnonzero(bad)
-    if rows.size:
-        row = int(rows[0])
-        raise ArgumentError(
-            f"{param.name} in row {row} is {array[row]}: expected {range_text(param)}",
-            hint="Clip the column to that range first, or leave such rows out.",
-        )
-
-
-def lift_batch(function: Function, values: Sequence[Any], result: BatchValue) -> Any:
-    """The batch's result as the caller's kind of column.
-
-    Returns:
-        A Series with the first Series' index where any argument was a Series, else a numpy array. Nulls are NaN in
-        float columns, ``pd.NA`` in nullable integer and boolean columns, None in arrays of text.
-    """
-    index = next((value.index for value in values if isinstance(value, pd.Series)), None)
-    column, valid = result.values, result.valid
-    if isinstance(column, tuple):
-        column = result.tolist()
-        if index is None:
-            return np.array(column, dtype=object)
-        return pd.Series(column, index=index, dtype="str")
-    if valid is not None and not bool(np.all(valid)):
-        if column.dtype.kind == "f":
-            column = np.where(valid, column, np.nan).astype(column.dtype)
-        elif index is None:
-            return np.ma.MaskedArray(column, mask=~valid)
-        else:
-            return pd.Series(pd.array(column), index=index).where(pd.Series(valid, index=index))
-    return column if index is None else pd.Series(column, index=index)

@@ -10,7 +10,8 @@ from akatsuki_wasm import wit
 from akatsuki_wasm.contracts import BatchValue, Function, Parameter
 from akatsuki_wasm.errors import ArgumentError
 from akatsuki_wasm.sandbox.texts import encode
-from akatsuki_wasm.values.columns import is_batch, lift_batch, lower_batch
+from akatsuki_wasm.values.column_results import lift_batch
+from akatsuki_wasm.values.columns import is_batch, lower_batch
 
 
 def function(
@@ -59,7 +60,7 @@ def test_nullable_columns_have_a_mask(dtype: str) -> None:
 
 def test_text_columns() -> None:
     column = lower_batch(function(wit.STRING), [pd.Series(["a", None, "日本"])]).columns[0]
-    assert column.values == ["a", "", "日本"]
+    assert column.values.tolist() == ["a", "", "日本"]
     assert column.valid.tolist() == [True, False, True]
 
 
