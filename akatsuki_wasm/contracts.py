@@ -486,12 +486,14 @@ class ExecutableModule:
         manifest: Functions and their signatures.
         read: Returns the bytes; called at most once per compile.
         name: For messages.
+        built_here: Whether this host built the bytes from source. Others may be made to keep a compiler busy.
     """
 
     digest: str
     manifest: Manifest
     read: Callable[[], bytes] = field(compare=False, repr=False)
     name: str = ""
+    built_here: bool = False
 
 
 @dataclass(frozen=True)

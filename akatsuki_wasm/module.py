@@ -102,7 +102,10 @@ class Module:
     @property
     def executable(self) -> ExecutableModule:
         """What execution plugins get."""
-        return ExecutableModule(self.digest, self.manifest, lambda: self.wasm, self.name)
+        # Only a build leaves its facts; what was uploaded has none.
+        return ExecutableModule(
+            self.digest, self.manifest, lambda: self.wasm, self.name, built_here="build" in self.provenance
+        )
 
     def function(self, name: str) -> ModuleFunction:
         """The function of that name, snake_case or kebab-case.

@@ -173,7 +173,9 @@ class Pipeline:
         """Tries every function on small inputs, and every example."""
         from akatsuki_wasm.checks import check_module
 
-        module = ExecutableModule(artifact.digest, artifact.manifest, lambda: artifact.wasm, name)
+        module = ExecutableModule(
+            artifact.digest, artifact.manifest, lambda: artifact.wasm, name, built_here=artifact.source is not None
+        )
 
         def execute(call: Call | BatchCall, limits: Limits) -> ExecutionResult:
             return self.execute(module, call, limits)

@@ -49,4 +49,4 @@ def from_text(text: str) -> Artifact:
 def executable(made: Artifact | Module) -> ExecutableModule:
     """What a sandbox executes; the bytes are read once, not from the registry."""
     wasm = made.wasm
-    return ExecutableModule(made.digest, made.manifest, lambda: wasm, "bench")
+    return ExecutableModule(made.digest, made.manifest, lambda: wasm, "bench", built_here=True)

@@ -93,7 +93,7 @@ def _sandbox(session: Session, settings: Settings) -> tuple[State, str, str]:
     from akatsuki_wasm.sandbox.engine import process_engine
 
     detail = f"wasmtime {version('wasmtime')}, {settings.timeout_ms} ms and {settings.memory_bytes >> 20} MiB"
-    if process_engine().pooling:
+    if process_engine().memory == "pool":
         return "ok", f"{detail}, pooling allocator", ""
     return "warn", f"{detail}, no pooling allocator", "Executions start slower; lift the limit of `ulimit -v`."
 

@@ -190,6 +190,7 @@ class Registry:
             manifest=stored.manifest,
             read=lambda: self.read_wasm(stored.digest),
             name=f"{stored.name}@{stored.version}",
+            built_here="build" in stored.provenance,
         )
 
     # ------------------------------------------------------------ upkeep

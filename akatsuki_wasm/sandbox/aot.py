@@ -8,6 +8,7 @@ processor, damage, a key that others can read) leads to compiling, and is logged
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import hmac
 import logging
@@ -19,11 +20,15 @@ import tempfile
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import wasmtime
 
 from akatsuki_wasm.features import PROPOSALS_OFF
 from akatsuki_wasm.sandbox import engine as engines
+
+if TYPE_CHECKING:
+    from akatsuki_wasm.sandbox.engine import ProcessEngine
 
 log = logging.getLogger(__name__)
 
@@ -45,44 +50,42 @@ class CompiledFiles:
         self._folder, self._key_file = folder, key_file
         self._said = False
 
-    def load(self, engine: wasmtime.Engine, wasm: bytes) -> wasmtime.Module | None:
-        """The module from its file, or None where there is none that fits."""
+    def load(self, engine: ProcessEngine, digest: str) -> wasmtime.Module | None:
+        """The module of that hex sha256 from its file, or None where there is none that fits."""
         key = self._key()
         if key is None:
             return None
-        digest = hashlib.sha256(wasm).digest()
-        path = self._path(key, digest)
+        path = self._path(key, engine, digest)
         try:
-            content = path.read_bytes()
+            content = _read(path)
         except FileNotFoundError:
             return None
         except OSError as exc:
-            self._say("%s cannot be read: %s", path, exc)
+            self._say("%s cannot be read: %s", path, (exc.strerror or str(exc)).lower())
             return None
         body = content[MAC_BYTES:]
-        if not hmac.compare_digest(content[:MAC_BYTES], _mac(key, digest, body)):
+        if not hmac.compare_digest(content[:MAC_BYTES], _mac(key, engine, digest, body)):
             self._say("%s is damaged or was made under another key: compiling again", path)
             return None
         try:
-            return wasmtime.Module.deserialize(engine, body)
+            return wasmtime.Module.deserialize(engine.engine, body)
         except wasmtime.WasmtimeError as exc:
             self._say("%s does not fit this engine: %s", path, exc)
             return None
 
-    def save(self, module: wasmtime.Module, wasm: bytes) -> None:
+    def save(self, module: wasmtime.Module, engine: ProcessEngine, digest: str) -> None:
         """Writes a module's file, whole or not at all; that it cannot be written only costs time later."""
         key = self._key()
         if key is None:
             return
-        digest = hashlib.sha256(wasm).digest()
-        path = self._path(key, digest)
+        path = self._path(key, engine, digest)
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             body = bytes(module.serialize())
             handle, temporary = tempfile.mkstemp(dir=self._folder, suffix=".new")  # mode 0600
             try:
                 with os.fdopen(handle, "wb") as file:
-                    file.write(_mac(key, digest, body) + body)
+                    file.write(_mac(key, engine, digest, body) + body)
                 Path(temporary).replace(path)
             except BaseException:
                 Path(temporary).unlink(missing_ok=True)
@@ -91,10 +94,10 @@ class CompiledFiles:
         except OSError as exc:
             self._say("compiled modules cannot be kept in %s: %s", self._folder, (exc.strerror or str(exc)).lower())
 
-    def _path(self, key: bytes, digest: bytes) -> Path:
+    def _path(self, key: bytes, engine: ProcessEngine, digest: str) -> Path:
         # Registries that share a cache folder have keys of their own, and so files of their own.
-        place = hashlib.sha256(identity() + hashlib.sha256(b"name" + key).digest()).hexdigest()[:16]
-        return self._folder / f"{digest.hex()}-{place}.cwasm"
+        place = hashlib.sha256(identity(engine.fuel) + hashlib.sha256(b"name" + key).digest()).hexdigest()[:16]
+        return self._folder / f"{digest}-{place}.cwasm"
 
     def _key(self) -> bytes | None:
         """The key, or None where none can be had that is private."""
@@ -140,23 +143,37 @@ class CompiledFiles:
         self._said = True
 
 
-def _mac(key: bytes, digest: bytes, body: bytes) -> bytes:
-    made = hmac.new(key, identity() + digest, hashlib.sha256)
+def _read(path: Path) -> bytes:
+    """The content of a regular file; a pipe in its place would never end, and a link is none of ours.
+
+    Raises:
+        OSError: It is something else, or cannot be read.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file")
+        return file.read()
+
+
+def _mac(key: bytes, engine: ProcessEngine, digest: str, body: bytes) -> bytes:
+    made = hmac.new(key, identity(engine.fuel) + bytes.fromhex(digest), hashlib.sha256)
     made.update(body)
     return made.digest()
 
 
 @cache
-def identity() -> bytes:
+def identity(fuel: bool) -> bytes:
     """What compiled code depends on besides the module: wasmtime, our configuration, the processor."""
     facts = (
-        "akatsuki-aot-1",
+        "akatsuki-aot-2",
         version("wasmtime"),
         platform.system(),
         platform.machine(),
         _processor(),
         str(engines.MAX_WASM_STACK),
-        str(engines.process_engine().pooling),
+        str(engines.process_engine(fuel=fuel).memory == "grown"),
+        str(fuel),
         ",".join(PROPOSALS_OFF),
     )
     return hashlib.sha256("\0".join(facts).encode()).digest()

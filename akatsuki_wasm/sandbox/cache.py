@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import threading
-import time
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,14 +13,11 @@ from cachetools import LRUCache
 from akatsuki_wasm.errors import InvalidModuleError
 from akatsuki_wasm.sandbox import ffi
 from akatsuki_wasm.sandbox.plans import Plans
-from akatsuki_wasm.sandbox.stack import with_large_stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from akatsuki_wasm.sandbox.engine import ProcessEngine
-
-log = logging.getLogger(__name__)
 
 
 class CompiledModule:
@@ -40,6 +35,7 @@ class CompiledModule:
     Attributes:
         pre_address: Native address of the pre-linked instance.
         has_memory: Whether it exports a memory named ``memory``.
+        size: Bytes of its compiled code.
         plans: How its functions are called.
         realloc_checked: Whether the type of its ``cabi_realloc`` was compared.
     """
@@ -58,6 +54,7 @@ class CompiledModule:
         self.has_memory = any(
             each.name == "memory" and isinstance(each.type, wasmtime.MemoryType) for each in module.exports
         )
+        self.size = ffi.image_bytes(ffi.address(module))
         self.plans = Plans()
         self.realloc_checked = False
 
@@ -68,10 +65,11 @@ class CacheStatistics:
 
     Attributes:
         hits: Answers from memory.
-        misses: Compiles, failed ones included, and waits for another thread's compile.
+        misses: Loads, failed ones included, and waits for another thread's load.
         evictions: Modules that made room for others.
         modules: Kept now.
         capacity: Kept at most.
+        bytes: Compiled code of the modules that are kept now.
     """
 
     hits: int
@@ -79,6 +77,7 @@ class CacheStatistics:
     evictions: int
     modules: int
     capacity: int
+    bytes: int
 
 
 class _Counting(LRUCache[str, CompiledModule]):
@@ -90,36 +89,30 @@ class _Counting(LRUCache[str, CompiledModule]):
 
 
 class ModuleCache:
-    """The compiled modules of one sandbox.
+    """The compiled modules of one sandbox and engine.
 
     Args:
         engine: Of this process.
         capacity: Modules kept at most; the least recently used goes first.
-        compile_module: From bytes to wasmtime's module: the seam for files compiled ahead of time.
     """
 
-    def __init__(
-        self,
-        engine: ProcessEngine,
-        capacity: int,
-        compile_module: Callable[[wasmtime.Engine, bytes], wasmtime.Module] | None = None,
-    ) -> None:
+    def __init__(self, engine: ProcessEngine, capacity: int) -> None:
         self.engine = engine
-        self._compile = compile_module or compile_bytes
         self._lock = threading.Lock()
         self._kept = _Counting(capacity)
         self._coming: dict[str, Future[CompiledModule]] = {}
         self._hits = self._misses = 0
 
-    def get(self, digest: str, read: Callable[[], bytes]) -> tuple[CompiledModule, bool]:
+    def get(self, digest: str, load: Callable[[], wasmtime.Module]) -> tuple[CompiledModule, bool]:
         """The compiled module and whether it was in memory already.
 
         Args:
             digest: Hex sha256.
-            read: Gives the bytes; called once for each compile.
+            load: Makes it; called by one thread, and what it raises is raised in all that wait. One that was
+                interrupted on its way leaves the work to the next that waits.
 
         Raises:
-            InvalidModuleError: The bytes are no valid module, or it imports something.
+            InvalidModuleError: It imports something.
         """
         with self._lock:
             found = self._kept.get(digest)
@@ -127,36 +120,50 @@ class ModuleCache:
                 self._hits += 1
                 return found, True
             self._misses += 1
-            coming = self._coming.get(digest)
-            mine = coming is None
-            if coming is None:
-                coming = self._coming[digest] = Future()
-        if mine:
-            self._make(digest, read, coming)
-        return coming.result(), False
+        while True:
+            with self._lock:
+                coming = self._coming.get(digest)
+                mine = coming is None
+                if coming is None:
+                    coming = self._coming[digest] = Future()
+            if mine:
+                return self._make(digest, load, coming), False
+            try:
+                return coming.result(), False
+            except CancelledError:
+                continue
 
-    def _make(self, digest: str, read: Callable[[], bytes], coming: Future[CompiledModule]) -> None:
-        started = time.perf_counter()
+    def _make(self, digest: str, load: Callable[[], wasmtime.Module], coming: Future[CompiledModule]) -> CompiledModule:
+        made = error = None
         try:
-            wasm = read()
-            made = CompiledModule(self.engine, with_large_stack(lambda: self._compile(self.engine.engine, wasm)))
-        except BaseException as exc:  # noqa: BLE001 - handed to every thread that waits, which raises it
+            made = CompiledModule(self.engine, load())
+            return made
+        except Exception as exc:
+            error = exc
+            raise
+        finally:
             with self._lock:
                 self._coming.pop(digest, None)
-            coming.set_exception(exc)
-            return
-        log.debug("compiled %s, %d bytes, in %.1f ms", digest[:12], len(wasm), (time.perf_counter() - started) * 1e3)
-        with self._lock:
-            self._kept[digest] = made
-            self._coming.pop(digest, None)
-        coming.set_result(made)
+                if made is not None:
+                    self._kept[digest] = made
+            if made is not None:
+                coming.set_result(made)
+            elif error is not None:
+                coming.set_exception(error)
+            else:  # a signal's exception is this thread's own
+                coming.cancel()
 
     @property
     def statistics(self) -> CacheStatistics:
         """Counts since the cache was made."""
         with self._lock:
             return CacheStatistics(
-                self._hits, self._misses, self._kept.evictions, len(self._kept), int(self._kept.maxsize)
+                self._hits,
+                self._misses,
+                self._kept.evictions,
+                len(self._kept),
+                int(self._kept.maxsize),
+                sum(each.size for each in self._kept.values()),
             )
 
     def clear(self, digest: str | None = None) -> None:
@@ -166,24 +173,3 @@ class ModuleCache:
                 self._kept.clear()
             else:
                 self._kept.pop(digest, None)
-
-
-def compile_bytes(engine: wasmtime.Engine, wasm: bytes) -> wasmtime.Module:
-    """Validates and compiles.
-
-    Raises:
-        InvalidModuleError: The bytes are no module that the engine takes.
-    """
-    if wasm[:4] != b"\0asm":  # wasmtime-py would take WebAssembly text here
-        raise InvalidModuleError(
-            f"not a WebAssembly module: expected to begin with \\0asm, got {bytes(wasm[:4])!r}",
-            hint="give the .wasm file that a build made",
-        )
-    try:
-        return wasmtime.Module(engine, wasm)
-    except wasmtime.WasmtimeError as exc:
-        reason = " ".join(str(exc).split())
-        raise InvalidModuleError(
-            f"not a valid module: {reason}",
-            hint="the file is damaged, or uses a WebAssembly feature that is turned off",
-        ) from exc

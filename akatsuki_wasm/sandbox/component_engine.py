@@ -16,7 +16,7 @@ from wasmtime import component
 
 from akatsuki_wasm.sandbox import component_ffi
 from akatsuki_wasm.sandbox.clock import Clock
-from akatsuki_wasm.sandbox.engine import configuration
+from akatsuki_wasm.sandbox.engine import Memory, configuration, process_engine
 
 SLOTS = 16
 """Components in execution at once; more wait. Each reserves 4 GiB of address space for every memory."""
@@ -30,6 +30,7 @@ class ComponentEngine:
         engine: wasmtime's.
         clock: Sets its epochs.
         linker: Has no definitions: nothing is provided to a component.
+        memory: Where linear memories come from.
         fuel: Whether guests are counted in units of work.
         pid: The process that made it.
     """
@@ -37,13 +38,14 @@ class ComponentEngine:
     engine: wasmtime.Engine
     clock: Clock
     linker: component.Linker
+    memory: Memory
     fuel: bool
     pid: int
 
 
-def component_configuration(*, fuel: bool) -> wasmtime.Config:
+def component_configuration(memory: Memory, *, fuel: bool) -> wasmtime.Config:
     """The configuration of the engines for components."""
-    config = configuration("reserved", fuel=fuel)
+    config = configuration(memory, fuel=fuel)
     component_ffi.use_components(config)
     return config
 
@@ -58,9 +60,10 @@ def component_engine(*, fuel: bool = False) -> ComponentEngine:
     with _lock:
         found = _current.get(fuel)
         if found is None:
-            engine = wasmtime.Engine(component_configuration(fuel=fuel))
+            memory: Memory = "grown" if process_engine().memory == "grown" else "reserved"
+            engine = wasmtime.Engine(component_configuration(memory, fuel=fuel))
             linker = component.Linker(engine)
-            found = _current[fuel] = ComponentEngine(engine, Clock(engine, SLOTS), linker, fuel, os.getpid())
+            found = _current[fuel] = ComponentEngine(engine, Clock(engine, SLOTS), linker, memory, fuel, os.getpid())
         return found
 
 

@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 from dataclasses import dataclass
+from typing import Literal
 
 import wasmtime
 
@@ -27,6 +28,8 @@ SLOTS = 64
 KEEP_RESIDENT = 4 << 20
 """Bytes of a memory that are zeroed in place for the next execution; what is above goes back to the kernel and is
 faulted in again. docs/explanation/sandbox.md has the measurements."""
+Memory = Literal["pool", "reserved", "grown"]
+"""Where linear memories come from: slots of a pool, 4 GiB of address space for each, or no more than is used."""
 _GIB = 1 << 30
 _GUARD = 32 << 20
 _SLOT_BYTES = 4 * _GIB + 2 * _GUARD
@@ -41,7 +44,7 @@ class ProcessEngine:
         clock: Sets its epochs.
         address: Native address of the engine.
         linker: Has no definitions: guests import nothing.
-        pooling: Whether memories come from the pool.
+        memory: Where linear memories come from.
         pid: The process that made it.
         fuel: Whether guests are counted in units of work, which costs them time.
     """
@@ -50,7 +53,7 @@ class ProcessEngine:
     clock: Clock
     address: int
     linker: wasmtime.Linker
-    pooling: bool
+    memory: Memory
     pid: int
     fuel: bool
 
@@ -78,20 +81,26 @@ def _make_once(fuel: bool) -> ProcessEngine:
 
 
 def _make(fuel: bool) -> ProcessEngine:
-    pooling = _can_reserve(SLOTS * _SLOT_BYTES)
-    if not pooling:
+    memory: Memory = "pool"
+    if not _can_reserve(SLOTS * _SLOT_BYTES):
         log.warning(
             "no pooling allocator: %d GiB of address space cannot be reserved (ulimit -v?); executions start slower",
             SLOTS * _SLOT_BYTES >> 30,
         )
-    engine = wasmtime.Engine(configuration(pooling=pooling, fuel=fuel))
+        memory = "reserved" if _can_reserve(_SLOT_BYTES) else "grown"
+    engine = wasmtime.Engine(configuration(memory, fuel=fuel))
     return ProcessEngine(
-        engine, Clock(engine, SLOTS), ffi.address(engine), wasmtime.Linker(engine), pooling, os.getpid(), fuel
+        engine, Clock(engine, SLOTS), ffi.address(engine), wasmtime.Linker(engine), memory, os.getpid(), fuel
     )
 
 
-def configuration(*, pooling: bool, fuel: bool) -> wasmtime.Config:
-    """The configuration of every engine of ours."""
+def configuration(memory: Memory, *, fuel: bool) -> wasmtime.Config:
+    """The configuration of every engine of ours.
+
+    Args:
+        memory: ``pool`` and ``reserved`` lead to the same compiled code.
+        fuel: Whether to count units of work.
+    """
     config = wasmtime.Config()
     ffi.turn_off_proposals(config)
     config.epoch_interruption = True
@@ -101,7 +110,7 @@ def configuration(*, pooling: bool, fuel: bool) -> wasmtime.Config:
     if _forked:
         # The compile threads of the parent did not come along through the fork: waiting for them would never end.
         config.parallel_compilation = False
-    if pooling:
+    if memory == "pool":
         settings = {
             "total_core_instances": SLOTS,
             "total_memories": SLOTS,
@@ -116,7 +125,7 @@ def configuration(*, pooling: bool, fuel: bool) -> wasmtime.Config:
             "table_keep_resident": 64 * 1024,
         }
         ffi.use_pooling(config, settings)
-    elif not _can_reserve(_SLOT_BYTES):
+    elif memory == "grown":
         ffi.use_memory_reservation(config, 0, 0)
     return config
 

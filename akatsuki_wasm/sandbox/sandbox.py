@@ -12,20 +12,18 @@ from akatsuki_wasm.contracts import BatchCall, Call, Control, ExecutionResult, L
 from akatsuki_wasm.errors import ExecuteError
 from akatsuki_wasm.sandbox import batch
 from akatsuki_wasm.sandbox.aot import CompiledFiles
-from akatsuki_wasm.sandbox.cache import CacheStatistics, ModuleCache, compile_bytes
+from akatsuki_wasm.sandbox.cache import CacheStatistics, ModuleCache
 from akatsuki_wasm.sandbox.engine import process_engine
 from akatsuki_wasm.sandbox.instance import Instance
 from akatsuki_wasm.sandbox.limits import check
+from akatsuki_wasm.sandbox.loading import load
 from akatsuki_wasm.sandbox.watch import Watch
 
 if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    import wasmtime
-
     from akatsuki_wasm.contracts import ExecutableModule
-    from akatsuki_wasm.sandbox.engine import ProcessEngine
 
 DEFAULT_LIMITS = Limits()
 
@@ -44,20 +42,9 @@ class SandboxConfig:
     aot_dir: Path | None = None
     aot_key: Path | None = None
 
-    def make_cache(self, engine: ProcessEngine) -> ModuleCache:
-        """A module cache of these sizes."""
-        if self.aot_dir is None or self.aot_key is None:
-            return ModuleCache(engine, self.cache_size)
-        files = CompiledFiles(self.aot_dir, self.aot_key)
-
-        def load_or_compile(engine: wasmtime.Engine, wasm: bytes) -> wasmtime.Module:
-            module = files.load(engine, wasm)
-            if module is None:
-                module = compile_bytes(engine, wasm)
-                files.save(module, wasm)
-            return module
-
-        return ModuleCache(engine, self.cache_size, load_or_compile)
+    def compiled_files(self) -> CompiledFiles | None:
+        """Where modules compiled ahead of time are kept."""
+        return None if self.aot_dir is None or self.aot_key is None else CompiledFiles(self.aot_dir, self.aot_key)
 
 
 class Sandbox:
@@ -72,6 +59,7 @@ class Sandbox:
 
     def __init__(self, config: SandboxConfig | None = None) -> None:
         self.config = config or SandboxConfig()
+        self._files = self.config.compiled_files()
         self._caches: dict[bool, ModuleCache] = {}
         self._closed = False
 
@@ -122,7 +110,8 @@ class Sandbox:
         """
         started = time.perf_counter()
         check(limits)
-        compiled, hit = self._modules(fuel=limits.fuel is not None).get(module.digest, module.read)
+        cache = self._modules(fuel=limits.fuel is not None)
+        compiled, hit = cache.get(module.digest, lambda: load(cache.engine, module, self._files))
         plan = compiled.plans.get(module.manifest, call.function)
         control = Control() if control is None else control
         watch = Watch(limits, control)
@@ -156,7 +145,7 @@ class Sandbox:
             with _lock:
                 found = self._caches.get(fuel)
                 if found is None or found.engine is not engine:
-                    found = self._caches[fuel] = self.config.make_cache(engine)
+                    found = self._caches[fuel] = ModuleCache(engine, self.config.cache_size)
         return found
 
     @property

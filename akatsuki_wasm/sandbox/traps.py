@@ -1,4 +1,4 @@
-"""From what the engine says of a trap or a failed instantiation to the error that says what the guest did."""
+"""From what the engine says of a trap, an instance or a module to the error that says what the guest did."""
 
 from __future__ import annotations
 
@@ -73,4 +73,12 @@ def error_of_instantiation(message: str, function: str, limits: Limits) -> Akats
         return out_of_memory(function, limits)
     return InvalidModuleError(
         f"the module cannot be instantiated: {' '.join(message.split())}", hint="correct its source, and build it again"
+    )
+
+
+def error_of_validation(message: str) -> InvalidModuleError:
+    """The typed error for bytes that the engine does not take."""
+    return InvalidModuleError(
+        f"not a valid module: {' '.join(message.split())}",
+        hint="the file is damaged, or uses a WebAssembly feature that is turned off",
     )

@@ -42,7 +42,7 @@ class Guest:
 
     def __init__(self, wasm: bytes, sandbox: Sandbox) -> None:
         self.manifest = manifest.for_binary(wasm)
-        self.module = ExecutableModule(hashlib.sha256(wasm).hexdigest(), self.manifest, lambda: wasm)
+        self.module = ExecutableModule(hashlib.sha256(wasm).hexdigest(), self.manifest, lambda: wasm, built_here=True)
         self.sandbox = sandbox
 
     def __call__(self, function: str, *args: Any) -> Any:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
+import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from wat_guests import function, guest
 
-from akatsuki_wasm.contracts import Call
+from akatsuki_wasm.contracts import Call, Limits
+from akatsuki_wasm.errors import DigestMismatchError
 from akatsuki_wasm.sandbox import aot
 from akatsuki_wasm.sandbox.aot import CompiledFiles
-from akatsuki_wasm.sandbox.cache import compile_bytes
 from akatsuki_wasm.sandbox.engine import process_engine
+from akatsuki_wasm.sandbox.loading import compile_bytes
 from akatsuki_wasm.sandbox.sandbox import Sandbox, SandboxConfig
 
 if TYPE_CHECKING:
@@ -43,7 +46,7 @@ def test_the_second_sandbox_does_not_compile(config: SandboxConfig, monkeypatch:
     assert path.stat().st_mode & 0o777 == 0o600
     assert config.aot_key is not None
     assert config.aot_key.stat().st_mode & 0o777 == 0o600
-    monkeypatch.setattr("akatsuki_wasm.sandbox.sandbox.compile_bytes", None)  # would raise if it were called
+    monkeypatch.setattr("akatsuki_wasm.sandbox.loading.compile_bytes", None)  # would raise if it were called
     assert execute(config) == 7
 
 
@@ -86,7 +89,7 @@ def test_another_key_or_version_compiles_again(config: SandboxConfig, monkeypatc
     assert config.aot_key is not None
     config.aot_key.write_bytes(bytes(32))
     assert execute(config) == 7
-    monkeypatch.setattr(aot, "identity", lambda: b"another wasmtime")
+    monkeypatch.setattr(aot, "identity", lambda fuel: b"another wasmtime")
     assert execute(config) == 7
     assert len(files(config)) == 3
 
@@ -103,6 +106,36 @@ def test_a_key_that_others_can_read_is_not_used(config: SandboxConfig, caplog: p
     ]
 
 
+@pytest.mark.parametrize("kind", ["pipe", "folder", "link"])
+def test_what_is_no_file_is_not_read(config: SandboxConfig, kind: str, caplog: pytest.LogCaptureFixture) -> None:
+    execute(config)
+    (path,) = files(config)
+    copy = path.rename(path.with_suffix(".copy"))
+    match kind:
+        case "pipe":
+            os.mkfifo(path)
+        case "folder":
+            path.mkdir()
+        case _:
+            path.symlink_to(copy)
+    assert execute(config) == 7
+    assert caplog.messages
+    assert caplog.messages[0].startswith(f"{path} cannot be read: ")
+
+
+def test_a_fuel_limit_has_files_of_its_own(config: SandboxConfig) -> None:
+    execute(config)
+    with Sandbox(config) as sandbox:
+        assert sandbox.execute(SEVEN, Call("f"), Limits(fuel=1000)).value == 7
+    assert len(files(config)) == 2
+
+
+def test_bytes_of_another_digest_are_refused(sandbox: Sandbox) -> None:
+    wrong = replace(SEVEN, digest=EIGHT.digest, name="seven")
+    with pytest.raises(DigestMismatchError, match=r"^the bytes of seven have the digest [0-9a-f]{12}…, expected "):
+        sandbox.execute(wrong, Call("f"))
+
+
 def test_a_folder_that_cannot_be_written(config: SandboxConfig, caplog: pytest.LogCaptureFixture) -> None:
     assert config.aot_dir is not None
     config.aot_dir.write_text("a file is in the way")
@@ -116,7 +149,8 @@ def test_the_folder_is_kept_small(config: SandboxConfig, monkeypatch: pytest.Mon
     monkeypatch.setattr(aot, "MAX_FOLDER_BYTES", path.stat().st_size + 10)
     assert config.aot_dir is not None
     assert config.aot_key is not None
-    wasm = EIGHT.read()
-    CompiledFiles(config.aot_dir, config.aot_key).save(compile_bytes(process_engine().engine, wasm), wasm)
+    engine = process_engine()
+    module = compile_bytes(engine.engine, EIGHT.read())
+    CompiledFiles(config.aot_dir, config.aot_key).save(module, engine, EIGHT.digest)
     assert len(files(config)) == 1
     assert files(config) != [path]

@@ -116,7 +116,9 @@ def guests() -> ExecutableModule:
     except ToolchainError as exc:
         pytest.skip(f"no Rust toolchain: {exc}")
     wasm = artifact.wasm
-    return ExecutableModule(hashlib.sha256(wasm).hexdigest(), artifact.manifest, lambda: wasm, "guests")
+    return ExecutableModule(
+        hashlib.sha256(wasm).hexdigest(), artifact.manifest, lambda: wasm, "guests", built_here=True
+    )
 
 
 @pytest.mark.parametrize("name", TYPES)

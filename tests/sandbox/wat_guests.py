@@ -48,7 +48,9 @@ def function(
     return Function(wit.snake(name), tuple(listed), made, export=wit.kebab(name), batch=batch)
 
 
-def guest(wasm: str | bytes, *functions: Function, kind: ModuleKind = "akatsuki") -> ExecutableModule:
+def guest(
+    wasm: str | bytes, *functions: Function, kind: ModuleKind = "akatsuki", built_here: bool = True
+) -> ExecutableModule:
     binary = compiled(wasm) if isinstance(wasm, str) else wasm
     digest = hashlib.sha256(binary).hexdigest()
-    return ExecutableModule(digest, Manifest(functions, kind=kind), lambda: binary, "test")
+    return ExecutableModule(digest, Manifest(functions, kind=kind), lambda: binary, "test", built_here=built_here)

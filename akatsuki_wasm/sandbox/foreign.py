@@ -1,0 +1,108 @@
+"""Compiles modules that were not built here in a child process, under limits of time and memory.
+
+Compiling is the worst that a hostile module can do: 45 KB of nested loops keep Cranelift busy for half a minute and a
+million empty functions take gigabytes, and neither can be interrupted in the process itself. The child is a new
+interpreter with an empty environment that limits itself before it reads the module, is killed when the time is over or
+the caller gives up, and answers with the compiled code on its standard output. It costs about 0.1 s, once for each
+module: the result is kept as any compiled module is.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import wasmtime
+
+from akatsuki_wasm.contracts import MIB
+from akatsuki_wasm.errors import ExecuteError, InvalidModuleError
+from akatsuki_wasm.sandbox import foreign_child
+from akatsuki_wasm.sandbox.traps import error_of_validation
+
+if TYPE_CHECKING:
+    from akatsuki_wasm.sandbox.engine import ProcessEngine
+
+BASE_CPU_S, CPU_S_PER_MB = 5, 10
+"""Processor time that a module may take: Cranelift takes about 2.5 s for each megabyte of ordinary code."""
+BASE_BYTES, BYTES_PER_BYTE = 2048 * MIB, 256
+"""Address space that the child may take. Interpreter and engine take 0.5 GiB of it; ordinary code takes about 100 times
+its own size."""
+MAX_IMAGE_BYTES = 512 * MIB
+_PATIENCE_S = 0.05
+_START = "import sys; sys.path[:] = {path!r}; from akatsuki_wasm.sandbox import foreign_child; foreign_child.main()"
+
+
+def compile_foreign(engine: ProcessEngine, wasm: bytes) -> wasmtime.Module:
+    """Validates and compiles in a child.
+
+    Args:
+        engine: That will execute it.
+        wasm: Any bytes.
+
+    Raises:
+        InvalidModuleError: The bytes are no module that the engine takes, or compiling them takes more than it may.
+        ExecuteError: The child could not be started.
+    """
+    megabytes = len(wasm) / MIB
+    cpu_s = int(BASE_CPU_S + CPU_S_PER_MB * megabytes)
+    memory = BASE_BYTES + BYTES_PER_BYTE * len(wasm)
+    grown = int(engine.memory == "grown")
+    code, image, said = _run([str(cpu_s), str(memory), str(int(engine.fuel)), str(grown)], wasm, 4 * cpu_s)
+    if code == 0:
+        try:
+            return wasmtime.Module.deserialize(engine.engine, image)
+        except wasmtime.WasmtimeError as exc:
+            raise ExecuteError(
+                f"what the compiling child process answered does not fit: {' '.join(str(exc).split())}",
+                hint="this is a defect: please report it",
+            ) from exc
+    if code == foreign_child.INVALID:
+        raise error_of_validation(said)
+    if code == foreign_child.NOT_STARTED:
+        raise ExecuteError(f"the compiling child process failed: {said}", hint="this is a defect: please report it")
+    raise InvalidModuleError(
+        f"compiling the module takes more than {cpu_s} s of processor time or {memory // MIB:,} MiB of memory",
+        hint="a module of this size should take far less: it is made to keep the compiler busy, or needs splitting up",
+    )
+
+
+def _run(arguments: list[str], wasm: bytes, wall_s: float) -> tuple[int, bytes, str]:
+    """Exit code (negative for a signal), standard output, last line of standard error."""
+    command = [sys.executable, "-I", "-S", "-c", _START.format(path=sys.path), *arguments, str(os.getpid())]
+    try:
+        child = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={},
+            start_new_session=True,
+        )
+    except OSError as exc:
+        raise ExecuteError(
+            f"the module was not built here, and the child process that compiles such could not start: {exc.strerror}",
+            hint=f"see that {sys.executable or 'the Python interpreter'} can be run",
+        ) from exc
+    deadline = time.monotonic() + wall_s
+    sent: bytes | None = wasm
+    try:
+        while True:
+            try:
+                image, said = child.communicate(sent, timeout=_PATIENCE_S)
+                break
+            except subprocess.TimeoutExpired:
+                sent = None
+                if time.monotonic() >= deadline:
+                    break
+    finally:
+        if child.poll() is None:
+            with suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+            image, said = child.communicate()
+    lines = said.decode("utf-8", "replace").strip().splitlines()
+    return child.returncode, image, lines[-1] if lines else ""
