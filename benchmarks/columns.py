@@ -40,21 +40,17 @@ if TYPE_CHECKING:
 
 ROWS = 5_000_000
 APPLY_ROWS = 20_000
-ONE, TWO, CALL = "Sandbox.execute, one thread", "Sandbox.execute, two threads", "m.f(arrays), all cores"
+ONE, TWO, SANDBOX = "m.f.batch(…), one thread", "m.f.batch(…), two threads", "Sandbox.execute, one thread"
 CHUNKED, WHOLE = "NumPy in chunks of 16K", "NumPy, whole columns"
 VECTORIZE, NJIT, POLARS, DUCKDB = "numba vectorize", "numba njit", "polars", "DuckDB"
 NATIVE = "native Rust, AVX2, same source"
 
 
-def in_sandbox(sandbox: Sandbox, module: Module, columns: list[Any]) -> Callable[[int], Any]:
-    """Our batch on so many threads, at the sandbox's public call."""
-    guest, given = executable(module), tuple(map(Column, columns))
-    name = module.manifest.functions[0].name
-
-    def run(threads: int) -> Any:
-        return sandbox.execute(guest, BatchCall(name, given, len(columns[0]), threads=threads)).value.values
-
-    return run
+def in_sandbox(sandbox: Sandbox, module: Module, columns: list[Any]) -> Callable[[], Any]:
+    """Our batch at the sandbox's public call: without permission, ranges, conversion and history."""
+    guest, name = executable(module), module.manifest.functions[0].name
+    call = BatchCall(name, tuple(map(Column, columns)), len(columns[0]), threads=1)
+    return lambda: sandbox.execute(guest, call).value.values
 
 
 def one_formula(run: Run, module: Module, sandbox: Sandbox, formula: Formula) -> Race:
@@ -62,7 +58,6 @@ def one_formula(run: Run, module: Module, sandbox: Sandbox, formula: Formula) ->
     numba, pl, duckdb, pyarrow = (run.optional(name) for name in ("numba", "polars", "duckdb", "pyarrow"))
     columns = formula.columns(np.random.default_rng(7), ROWS)
     function = next(iter(module.functions.values()))
-    ours = in_sandbox(sandbox, module, columns)
     native = native_columns(module.source or "", function.__name__)
     ufunc = numba and numba_vectorize(numba, formula, len(columns))
     loop = numba and numba_njit(numba, formula, len(columns))
@@ -71,9 +66,9 @@ def one_formula(run: Run, module: Module, sandbox: Sandbox, formula: Formula) ->
     race = run.race(
         f"{formula.title}, {ROWS:,} rows",
         {
-            ONE: lambda: ours(1),
-            TWO: lambda: ours(2),
-            CALL: lambda: function(*columns),
+            ONE: lambda: function.batch(*columns, threads=1),
+            TWO: lambda: function.batch(*columns, threads=2),
+            SANDBOX: in_sandbox(sandbox, module, columns),
             NATIVE: lambda: native(columns),
             VECTORIZE: ufunc and (lambda: ufunc(*columns)),
             NJIT: loop and (lambda: loop(*columns)),
@@ -88,7 +83,7 @@ def one_formula(run: Run, module: Module, sandbox: Sandbox, formula: Formula) ->
     first = [column[:APPLY_ROWS] for column in columns]
     few = run.race(
         f"{formula.title}, {APPLY_ROWS:,} rows",
-        {CALL: lambda: function(*first), "pandas DataFrame.apply": apply_rows(pd, formula, first)},
+        {ONE: lambda: function.batch(*first, threads=1), "pandas DataFrame.apply": apply_rows(pd, formula, first)},
         same=same,
         turns=3,
     )
