@@ -121,7 +121,8 @@ class Instance:
         if scratch.error_cell.value:
             raise error_of_instantiation(self._take_error(), self.function, limits)
         if scratch.trap_cell.value:
-            raise self._take_trap(allocating=False)
+            # No instance came of it, and so no memory to look into: the scratch still names those of an earlier one.
+            raise error_of_trap(self._take_facts(), self.function, limits, None, 0, allocating=False)
         if compiled.has_memory:
             self._find(b"memory", scratch.memory, ffi.EXTERN_MEMORY)
 
@@ -255,12 +256,14 @@ class Instance:
         error, scratch.error_cell.value = scratch.error_cell.value, None
         return ffi.take_error(error or 0)
 
-    def _take_trap(self, *, allocating: bool) -> Exception:
+    def _take_facts(self) -> ffi.TrapFacts:
         scratch = self._scratch
         trap, scratch.trap_cell.value = scratch.trap_cell.value, None
-        facts = ffi.take_trap(trap or 0)
-        used = self.memory_bytes if self.compiled.has_memory and scratch.memory.kind.value == ffi.EXTERN_MEMORY else 0
-        return error_of_trap(facts, self.function, self.limits, self._panic_text(), used, allocating=allocating)
+        return ffi.take_trap(trap or 0)
+
+    def _take_trap(self, *, allocating: bool) -> Exception:
+        facts, panic, used = self._take_facts(), self._panic_text(), self.memory_bytes
+        return error_of_trap(facts, self.function, self.limits, panic, used, allocating=allocating)
 
     # ---------------------------------------------------------------- memory
 
