@@ -16,11 +16,6 @@ if TYPE_CHECKING:
 
 MAX_NAME = 40
 _TOO_GENERAL = frozenset({"amount", "strength", "level", "levels", "value", "factor", "size", "degrees", "shade"})
-_PLACE_SETUP = "let (across, down) = (2.0 / image.width as f32, 2.0 / image.height as f32);"
-_PLACE = (
-    "// The place in the picture: -1 (left, top) to 1 (right, bottom).",
-    "let (u, v) = ((x as i32 as f32 + 0.5) * across - 1.0, (y as i32 as f32 + 0.5) * down - 1.0);",
-)
 
 
 @dataclass(frozen=True)
@@ -51,17 +46,16 @@ class _Step:
     place: str = ""
     setup: list[str] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
-    places: list[str] = field(default_factory=list)
     begin: str = ""
     end: str = ""
 
     @property
     def method(self) -> str:
-        return "map_rgb_uv" if self.place == "uv" else "map_rgb"
+        return {"uv": "map_rgb_uv", "xyuv": "map_rgb_place"}.get(self.place, "map_rgb")
 
     @property
     def arguments(self) -> str:
-        return {"": "_, _, rgb", "uv": "u, v, rgb"}.get(self.place, "x, y, rgb")
+        return {"": "_, _, rgb", "uv": "u, v, rgb", "xyuv": "x, y, u, v, rgb"}.get(self.place, "x, y, rgb")
 
 
 def joined(labels: Sequence[str], fallback: str, limit: int = MAX_NAME) -> str:
@@ -153,6 +147,8 @@ def _add_step(steps: list[_Step], operation: Operation, names: dict[str, str]) -
     if not steps or not steps[-1].lines or clash:
         steps.append(_Step())
     step = steps[-1]
+    if operation.inside and step.lines:
+        step.lines.append("clamp_rgb(rgb)")
     step.lines.append(rust)
     step.setup += setup
     places = set(step.place) | set(operation.place)
@@ -162,9 +158,6 @@ def _add_step(steps: list[_Step], operation: Operation, names: dict[str, str]) -
 def _finish(steps: list[_Step], fallible: bool) -> None:
     """Ties the steps together: all but the last rebind ``image``, the last is the result."""
     for step in steps:
-        if step.place == "xyuv":
-            step.setup.insert(0, _PLACE_SETUP)
-            step.places += _PLACE
         if step is not steps[-1]:
             step.begin, step.end = "let image = ", "?;" if step.fallible else ";"
         elif fallible and not step.fallible:

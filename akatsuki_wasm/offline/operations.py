@@ -103,6 +103,7 @@ class Operation:
         inputs: Parameters before the knobs that a caller must give, for a function (``text: &str``).
         result: Rust result type, for a function.
         place: Which coordinates a pixel expression uses: empty, ``xy``, ``uv``, or ``xyuv``.
+        inside: Whether a pixel expression needs channels within 0..=255, which an operation before it may have left.
         setup: Lines before the pass over the picture.
         helpers: Private functions that the expression calls.
         fallible: Whether the expression is a ``Result``.
@@ -131,6 +132,7 @@ class Operation:
     result: str = ""
     stage: str = ""
     place: str = ""
+    inside: bool = False
     setup: tuple[str, ...] = ()
     helpers: str = ""
     fallible: bool = False
@@ -203,6 +205,7 @@ def _operation(entry: dict[str, Any], document: dict[str, Any], family: str) -> 
         result=entry.get("result", "Image" if kind == "image" else ""),
         stage=entry.get("stage", document.get("stage", "")),
         place=entry.get("place", ""),
+        inside=entry.get("inside", False),
         setup=tuple(entry.get("setup", ())),
         helpers=entry.get("helpers", "").strip("\n"),
         fallible=entry.get("fallible", False),

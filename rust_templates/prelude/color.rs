@@ -36,8 +36,15 @@ pub fn mix_rgb(a: [f32; 3], b: [f32; 3], t: f32) -> [f32; 3] {
 /// 0 below `edge0`, 1 above `edge1`, a smooth step (3t^2 - 2t^3) between.
 #[inline(always)]
 pub fn smoothstep(edge0: f32, edge1: f32, v: f32) -> f32 {
-    let t = clamp01((v - edge0) / (edge1 - edge0));
+    // A quotient of constants, or one outside the loop: no division for each pixel.
+    let t = clamp01((v - edge0) * (1.0 / (edge1 - edge0)));
     t * t * (3.0 - 2.0 * t)
+}
+
+/// Each channel limited to 0..=255.
+#[inline(always)]
+pub fn clamp_rgb(rgb: [f32; 3]) -> [f32; 3] {
+    each(rgb, |v| v.clamp(0.0, 255.0))
 }
 
 /// Rec. 709 luma, 0..=255.

@@ -23,7 +23,7 @@ pub fn noise01(x: u32, y: u32, seed: u32) -> f32 {
 pub fn grain(x: u32, y: u32, seed: u32) -> f32 {
     let h = hash2(x, y, seed);
     let pairs = (h & 0x00ff_00ff) + (h >> 8 & 0x00ff_00ff);
-    let sum = (pairs & 0xffff) + (pairs >> 16);
+    let sum = (pairs + (pairs << 16)) >> 16;
     // Four uniform bytes: mean 510, variance 4 * (256^2 - 1) / 12 = 147.8^2.
     (sum as i32 as f32 - 510.0) * (1.0 / 147.801)
 }

@@ -366,6 +366,22 @@ def test_a_composition_is_its_parts_one_after_the_other(guest: Guest) -> None:
     assert np.abs(whole.astype(int) - parts.astype(int)).max() <= 2
 
 
+def test_an_operation_that_needs_channels_in_range_gets_them_in_a_composition() -> None:
+    """The film's curve turns round outside 0..=255: three stops more light must not come out dark."""
+    source = generate(GenerationRequest("overexpose by 3 stops, then vintage"))
+    assert source.rust.count("map_rgb") == 1, "one pass"
+    built = Guest(source.rust)
+    (function,) = built.artifact.manifest.functions
+    exposed = np.clip(gradient()[..., :3] * 2.0 ** (3 / 2.2), 0, 255)
+    pixels = gradient()
+    defaults = {param.name: param.default for param in function.params if param.name != "image"}
+    stops = next(name for name in defaults if "stops" in name)
+    whole = built.image(function.name, pixels, *({**defaults, stops: 3.0}.values()))
+    pixels[..., :3] = np.rint(exposed)
+    alone = built.image(function.name, pixels, *({**defaults, stops: 0.0}.values()))
+    assert np.abs(whole.astype(int) - alone.astype(int)).max() <= 1
+
+
 def test_random_formulas_agree_with_python() -> None:
     """Many random formulas in one module, each on special and ordinary numbers."""
     trees: list[Any] = []
