@@ -7,6 +7,7 @@
 // A guest uses a few of these items; the rest is dropped by the compiler, so "never used" says nothing here.
 #![allow(dead_code, unused_imports)]
 
+mod angles;
 mod blur;
 mod color;
 mod elementary;
@@ -14,6 +15,13 @@ mod image;
 mod lanes;
 mod map;
 mod noise;
+mod normal;
+#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+#[path = "pair_arrays.rs"]
+mod pair;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+#[path = "pair_simd.rs"]
+mod pair;
 mod real;
 mod rows;
 mod sample;

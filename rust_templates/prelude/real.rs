@@ -3,14 +3,15 @@
 //! `f64` and `Lanes` run the same branch-free steps in the same order, so a column's values equal the single call's
 //! values bit for bit. Only the bits inside a NaN may differ.
 
-use super::elementary;
+use super::{angles, elementary, normal};
 use std::ops::{Add, AddAssign, BitAnd, BitOr, Div, DivAssign, Mul, MulAssign, Neg, Not, Sub, SubAssign};
 
 /// A number: `f64`, or several at once. Write `pub fn price<R: Real>(s: R, k: R) -> R` with `+ - * /` (also with `f64`
 /// on either side), the methods below, and `R::select` in place of `if`.
 ///
 /// Parameters marked `impl Into<Self>` take an `f64` or another `R`. Errors are relative and hold for every finite
-/// argument unless a range is given; NaN goes in and NaN comes out; overflow gives an infinity, underflow 0.
+/// argument unless a range is given; NaN goes in and NaN comes out; overflow gives an infinity. Where a
+/// result is below the smallest normal number (2.2e-308), the error is one step of the subnormal numbers or a few.
 pub trait Real:
     Bits
     + From<f64>
@@ -180,155 +181,158 @@ pub trait Real:
         self - (self / period).round_down() * period
     }
 
-    /// `1 / self`.
+    /// `1 / self`. Correctly rounded.
     #[inline(always)]
     fn recip(self) -> Self {
         1.0 / self
     }
 
-    /// `self` to the whole power `n`, by repeated multiplication.
+    /// `self` to the whole power `n`, by repeated multiplication. Error up to 2.3e-16 times `n`.
     #[inline(always)]
     fn powi(self, n: i32) -> Self {
         elementary::powi(self, n)
     }
 
     /// `self` to the power `y`, with the special cases of IEEE 754 `pow` (a negative base needs a whole `y`).
+    /// Error below 3e-15; whole results are exact.
     #[inline]
     fn powf(self, y: impl Into<Self>) -> Self {
         elementary::powf(self, y.into())
     }
 
-    /// e to the power `self`.
+    /// e to the power `self`. Error below 4e-16.
     #[inline(always)]
     fn exp(self) -> Self {
         elementary::exp(self)
     }
 
-    /// `exp(self) - 1`, accurate near 0.
+    /// `exp(self) - 1`, accurate near 0. Error below 6e-16.
     #[inline]
     fn exp_m1(self) -> Self {
         elementary::exp_m1(self)
     }
 
-    /// Natural logarithm; -inf at 0, NaN below.
+    /// Natural logarithm; -inf at 0, NaN below. Error below 4e-16.
     #[inline(always)]
     fn ln(self) -> Self {
         elementary::ln(self)
     }
 
-    /// `ln(1 + self)`, accurate near 0.
+    /// `ln(1 + self)`, accurate near 0. Error below 6e-16.
     #[inline]
     fn ln_1p(self) -> Self {
         elementary::ln_1p(self)
     }
 
-    /// Logarithm to base 10, exact at powers of ten.
+    /// Logarithm to base 10, exact at powers of ten. Error below 2e-16.
     #[inline]
     fn log10(self) -> Self {
         elementary::log10(self)
     }
 
-    /// Logarithm to base 2, exact at powers of two.
+    /// Logarithm to base 2, exact at powers of two. Error below 2e-16.
     #[inline]
     fn log2(self) -> Self {
         elementary::log2(self)
     }
 
-    /// `sqrt(self^2 + other^2)`; overflows where the squares do.
+    /// `sqrt(self^2 + other^2)`; overflows where the squares do. Error below 4e-16.
     #[inline(always)]
     fn hypot(self, other: impl Into<Self>) -> Self {
         let other = other.into();
         (self * self + other * other).root()
     }
 
-    /// Sine of radians.
+    /// Sine of radians. Error below 4e-16.
     #[inline(always)]
     fn sin(self) -> Self {
-        elementary::sin(self)
+        angles::sin(self)
     }
 
-    /// Cosine of radians.
+    /// Cosine of radians. Error below 4e-16.
     #[inline(always)]
     fn cos(self) -> Self {
-        elementary::cos(self)
+        angles::cos(self)
     }
 
-    /// Tangent of radians.
+    /// Tangent of radians. Error below 7e-16.
     #[inline]
     fn tan(self) -> Self {
-        elementary::sin(self) / elementary::cos(self)
+        angles::sin(self) / angles::cos(self)
     }
 
-    /// Arc sine in radians; NaN outside -1..=1.
+    /// Arc sine in radians; NaN outside -1..=1. Error below 4e-16.
     #[inline]
     fn asin(self) -> Self {
-        elementary::asin(self)
+        angles::asin(self)
     }
 
-    /// Arc cosine in radians; NaN outside -1..=1.
+    /// Arc cosine in radians; NaN outside -1..=1. Error below 4e-16.
     #[inline]
     fn acos(self) -> Self {
-        elementary::acos(self)
+        angles::acos(self)
     }
 
-    /// Arc tangent in radians.
+    /// Arc tangent in radians. Error below 4e-16.
     #[inline]
     fn atan(self) -> Self {
-        elementary::atan(self)
+        angles::atan(self)
     }
 
     /// The angle of the point (`x`, `self`) in radians, -pi..=pi: `y.atan2(x)`.
+    /// Error below 4e-16.
     #[inline]
     fn atan2(self, x: impl Into<Self>) -> Self {
-        elementary::atan2(self, x.into())
+        angles::atan2(self, x.into())
     }
 
-    /// Hyperbolic sine.
+    /// Hyperbolic sine. Error below 7e-16.
     #[inline]
     fn sinh(self) -> Self {
         elementary::sinh(self)
     }
 
-    /// Hyperbolic cosine.
+    /// Hyperbolic cosine. Error below 5e-16.
     #[inline]
     fn cosh(self) -> Self {
         elementary::cosh(self)
     }
 
-    /// Hyperbolic tangent.
+    /// Hyperbolic tangent. Error below 7e-16.
     #[inline]
     fn tanh(self) -> Self {
         elementary::tanh(self)
     }
 
-    /// The logistic function `1 / (1 + exp(-self))`.
+    /// The logistic function `1 / (1 + exp(-self))`. Error below 6e-16.
     #[inline]
     fn sigmoid(self) -> Self {
         elementary::sigmoid(self)
     }
 
     /// The standard normal distribution function: the chance of a value below `self`.
+    /// Error below 1e-15.
     #[inline(always)]
     fn normal_cdf(self) -> Self {
-        elementary::normal_cdf(self)
+        normal::normal_cdf(self)
     }
 
-    /// The standard normal density `exp(-self^2 / 2) / sqrt(2 pi)`.
+    /// The standard normal density `exp(-self^2 / 2) / sqrt(2 pi)`. Error below 5e-16.
     #[inline]
     fn normal_pdf(self) -> Self {
-        elementary::normal_pdf(self)
+        normal::normal_pdf(self)
     }
 
-    /// The error function.
+    /// The error function. Error below 6e-16.
     #[inline]
     fn erf(self) -> Self {
-        elementary::erf(self)
+        normal::erf(self)
     }
 
-    /// `1 - erf(self)`, accurate for large arguments.
+    /// `1 - erf(self)`, accurate for large arguments. Error below 1e-15.
     #[inline]
     fn erfc(self) -> Self {
-        elementary::erfc(self)
+        normal::erfc(self)
     }
 
     /// Degrees to radians.
@@ -372,6 +376,27 @@ where
 /// The sign bit of an `f64`.
 pub(super) const SIGN: u64 = 1 << 63;
 
+/// A part of a function of `Real` that is long enough for `Lanes` to go through it one SIMD register after another.
+///
+/// Cranelift computes a value where it is first needed, so a long chain of steps over several registers comes out as
+/// one chain behind the other, and the processor waits for each step of each. Kernels are short chains side by side.
+pub trait Kernel<const N: usize> {
+    /// Where `run` is right; None for everywhere.
+    #[inline(always)]
+    fn plain<R: Real>(_values: [R; N]) -> Option<R::Mask> {
+        None
+    }
+
+    /// The results for plain values, bit for bit those of `full`.
+    fn run<R: Real>(values: [R; N]) -> [R; N];
+
+    /// The results for any values.
+    #[inline(always)]
+    fn full<R: Real>(values: [R; N]) -> [R; N] {
+        Self::run(values)
+    }
+}
+
 /// The machine steps from which the functions of `Real` are made; `f64` and `Lanes` agree in each bit for bit.
 /// Authors use the methods of `Real`.
 pub trait Bits: Copy {
@@ -382,6 +407,9 @@ pub trait Bits: Copy {
     fn pick(mask: Self::Mask, yes: Self, no: Self) -> Self;
     #[doc(hidden)]
     fn any(mask: Self::Mask) -> bool;
+    /// Runs a kernel.
+    #[doc(hidden)]
+    fn through<K: Kernel<N>, const N: usize>(values: [Self; N]) -> [Self; N];
     #[doc(hidden)]
     fn each(self, f: impl Fn(f64) -> f64) -> Self;
     #[doc(hidden)]
@@ -429,6 +457,13 @@ impl Bits for f64 {
     #[inline(always)]
     fn any(mask: bool) -> bool {
         mask
+    }
+    #[inline(always)]
+    fn through<K: Kernel<N>, const N: usize>(values: [f64; N]) -> [f64; N] {
+        match K::plain(values) {
+            Some(false) => K::full(values),
+            _ => K::run(values),
+        }
     }
     #[inline(always)]
     fn each(self, f: impl Fn(f64) -> f64) -> f64 {

@@ -193,6 +193,53 @@ fn everything<R: Real>(x: R, y: R) -> R {
 }
 
 #[test]
+fn one_special_lane_leaves_the_others_as_they_are() {
+    for (name, (f, lanes, _)) in unary() {
+        for special in SPECIAL {
+            for place in 0..LANES {
+                let mut values: [f64; LANES] = std::array::from_fn(|i| 0.1 + 0.2 * i as f64);
+                values[place] = special;
+                let got = lanes(Lanes::load(&values)).to_array();
+                for (x, y) in values.into_iter().zip(got) {
+                    assert!(same_bits(f(x), y), "{name}({x}) beside {special}: {} and not {y}", f(x));
+                }
+            }
+        }
+    }
+    for (name, (f, lanes, _)) in binary() {
+        for (a, b) in SPECIAL.iter().flat_map(|&a| SPECIAL.map(|b| (a, b))) {
+            let (mut x, mut y) = ([0.75; LANES], [1.5; LANES]);
+            (x[1], y[1]) = (a, b);
+            let got = lanes(Lanes::load(&x), Lanes::load(&y)).to_array();
+            assert!(same_bits(got[0], f(0.75, 1.5)), "{name} beside {name}({a}, {b})");
+            assert!(same_bits(got[1], f(a, b)), "{name}({a}, {b}) beside others");
+        }
+    }
+}
+
+#[test]
+fn zeros_keep_their_sign() {
+    for f in
+        [Real::sin, Real::tan, Real::asin, Real::atan, Real::sinh, Real::tanh, Real::exp_m1, Real::ln_1p, Real::erf]
+    {
+        let f: fn(f64) -> f64 = f;
+        assert_eq!((f(0.0).to_bits(), f(-0.0).to_bits()), (0, 1 << 63));
+    }
+}
+
+#[test]
+fn exp_runs_out_gradually() {
+    for i in 0..4000 {
+        let x = -f64::from(i) * 0.01 - 708.0;
+        let (got, exact) = (Real::exp(x), f64::exp(x));
+        assert!((got - exact).abs() <= f64::from_bits(1) + 1e-15 * exact, "exp({x}) = {got:e} and not {exact:e}");
+        let power = Real::powf(2.0, -f64::from(i) * 0.01 - 1022.0);
+        let exact = f64::powf(2.0, -f64::from(i) * 0.01 - 1022.0);
+        assert!((power - exact).abs() <= f64::from_bits(1) + 3e-15 * exact, "{power:e} and not {exact:e}");
+    }
+}
+
+#[test]
 fn generic_code_reads_like_plain_code() {
     for (x, y) in [(1.0, 1.5), (-1.0, 3.0), (2.0, 2.0), (0.1, 9.0)] {
         let one = everything(x, y);
