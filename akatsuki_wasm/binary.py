@@ -373,6 +373,10 @@ def refuse_imports(outline: Outline) -> None:
         InvalidModuleError: Names the first imports.
     """
     if outline.imports:
+        if outline.custom("linking"):
+            raise invalid(
+                "this is a wasm object file, which a linker has not finished", hint="link it with wasm-ld, or with cargo"
+            )
         shown = ", ".join(map(str, outline.imports[:3])) + (", …" if len(outline.imports) > 3 else "")
         raise invalid(
             f"the module imports what is not provided: {shown}",

@@ -10,7 +10,7 @@ import getpass
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import platformdirs
 from pydantic import Field, ValidationError, field_validator
@@ -21,7 +21,7 @@ from akatsuki_wasm.errors import ConfigError
 
 APP = "akatsuki_wasm"
 PROJECT_FILE = Path("akatsuki.toml")
-_COMMA_LISTS = ("block_plugins", "plugin_files")
+_COMMA_LISTS = ("block_plugins", "plugin_files", "wasi_grants")
 
 
 def _login() -> str:
@@ -86,6 +86,8 @@ class Settings(BaseSettings):
         result_bytes: Largest result that is copied out of a guest.
         module_cache_size: Compiled modules kept in memory.
         build_timeout_s: Wall clock of one build, seconds.
+        wasi_grants: What WASI commands get beyond their streams: ``clock``, ``random``. In the environment, a comma
+            list.
         block_plugins: Plugins that are not loaded, by name. In the environment, a comma list.
         plugin_files: Local plugin files (or folders of them) to load. In the environment, separated as PATH is.
     """
@@ -107,6 +109,7 @@ class Settings(BaseSettings):
     result_bytes: int = Field(default=512 * MIB, ge=1, le=4096 * MIB)
     module_cache_size: int = Field(default=20, ge=1, le=10_000)
     build_timeout_s: float = Field(default=60.0, gt=0, le=3600)
+    wasi_grants: Annotated[tuple[Literal["clock", "random"], ...], NoDecode] = ()
     block_plugins: Annotated[tuple[str, ...], NoDecode] = ()
     plugin_files: Annotated[tuple[Path, ...], NoDecode] = ()
 

@@ -31,6 +31,8 @@ BUILTIN_PLUGINS = {
     "cargo": "akatsuki_wasm_plugins.cargo:CargoPlugin",
     "registry": "akatsuki_wasm_plugins.registry_upload:RegistryUploadPlugin",
     "wasmtime": "akatsuki_wasm_plugins.wasmtime_exec:WasmtimePlugin",
+    "component": "akatsuki_wasm_plugins.component_exec:ComponentPlugin",
+    "wasi": "akatsuki_wasm_plugins.wasi_command:WasiPlugin",
 }
 LOCAL_FOLDER = "akatsuki_plugins"
 """A folder of local plugins by convention; it is loaded only when it is asked for as a plugin file."""

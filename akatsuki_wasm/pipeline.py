@@ -47,6 +47,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_KINDS = {
+    "akatsuki": "a module that was built here",
+    "core": "a plain wasm module",
+    "component": "a WebAssembly component",
+    "command": "a WASI preview 1 command",
+}
 _REPAIRABLE = (SourceRejectedError, CompileError, CheckError)
 
 
@@ -202,14 +208,22 @@ class Pipeline:
         self, module: ExecutableModule, call: Call | BatchCall, limits: Limits, control: Control | None = None
     ) -> ExecutionResult:
         """Asks the executors. No stage hooks: an execution may take microseconds."""
-        return self._ask(
-            "akatsuki_execute",
-            ExecutionResult,
-            module=module,
-            call=call,
-            limits=limits,
-            control=Control() if control is None else control,
-        )
+        try:
+            return self._ask(
+                "akatsuki_execute",
+                ExecutionResult,
+                module=module,
+                call=call,
+                limits=limits,
+                control=Control() if control is None else control,
+            )
+        except StageUnhandledError as exc:
+            asked = ", ".join(self.plugins.implementers("akatsuki_execute")) or "nobody"
+            raise StageUnhandledError(
+                f"{module.name or 'the module'} is {_KINDS[module.manifest.kind]}, and no plugin executes it "
+                f"(asked: {asked})",
+                hint=exc.hint,
+            ) from exc
 
     def _ask(self, hook: str, kind: type[T], **arguments: Any) -> T:
         """Asks for one answer and holds the plugin to the hook's documented type."""

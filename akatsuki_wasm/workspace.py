@@ -23,6 +23,7 @@ from akatsuki_wasm.contracts import (
 from akatsuki_wasm.errors import (
     AkatsukiError,
     ArgumentError,
+    InvalidModuleError,
     PermissionDeniedError,
 )
 from akatsuki_wasm.execution import Executor
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from uuid import UUID
 
+    from akatsuki_wasm.contracts import Manifest
     from akatsuki_wasm.registry.registry import Registry
 
 
@@ -279,9 +281,7 @@ class Workspace:
             raise ArgumentError("the module has no name", hint="Give one: --name NAME")
         check_module_name(name)
         if isinstance(wasm, bytes):
-            from akatsuki_wasm import manifest
-
-            wasm = Artifact(wasm, manifest.for_binary(wasm))
+            wasm = Artifact(wasm, self._recognise(wasm))
         target = UploadTarget(
             name=name,
             registry=self.registry,
@@ -293,6 +293,18 @@ class Workspace:
         )
         stored = self.pipeline.upload(wasm, target)
         return Module(self, name=stored.name, stored=stored)
+
+    def _recognise(self, wasm: bytes) -> Manifest:
+        """What foreign bytes can do; where they are of another kind, who was there to execute it is named."""
+        from akatsuki_wasm import manifest
+
+        try:
+            return manifest.for_binary(wasm)
+        except InvalidModuleError as exc:
+            if str(exc).startswith("this is "):
+                asked = ", ".join(self.plugins.implementers("akatsuki_execute")) or "nobody"
+                raise InvalidModuleError(f"{exc}; no plugin executes it (asked: {asked})", hint=exc.hint) from exc
+            raise
 
     def _remember(
         self,

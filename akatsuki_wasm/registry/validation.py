@@ -1,4 +1,4 @@
-"""Examines bytes before they are stored: a valid core module without imports, and what it says of itself."""
+"""Examines bytes before they are stored: a valid module, command or component, and what it says of itself."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from akatsuki_wasm import binary
+from akatsuki_wasm import binary, component_binary
 from akatsuki_wasm import manifest as manifests
 from akatsuki_wasm.errors import InvalidModuleError
 from akatsuki_wasm.features import PROPOSALS_OFF
@@ -46,21 +46,29 @@ def examine(wasm: bytes) -> Facts:
     """Examines a module without compiling it.
 
     Raises:
-        InvalidModuleError: The bytes are no valid core module, import what is not provided, contradict their manifest,
-            or want more memory than there is.
+        InvalidModuleError: The bytes are of no kind that is known, import what is not provided, contradict their
+            manifest, are not valid, or want more memory than there is.
     """
-    outline = binary.read(wasm)
-    binary.refuse_imports(outline)
     manifest = manifests.for_binary(wasm)
+    if manifest.kind == "component":
+        parts = component_binary.read(wasm)
+        for start, end in parts.modules:
+            _validate(wasm[start:end])
+        return _facts(manifest, parts.minimum_pages, parts.maximum_pages)
+    outline = binary.read(wasm)
     _validate(wasm)
-    least = sum(each.minimum for each in outline.memories)
-    most = sum(_MOST_PAGES if each.maximum is None else each.maximum for each in outline.memories)
+    maxima = [each.maximum for each in outline.memories]
+    most = None if None in maxima else sum(each or 0 for each in maxima)
+    return _facts(manifest, sum(each.minimum for each in outline.memories), most)
+
+
+def _facts(manifest: Manifest, least: int, most: int | None) -> Facts:
     if least > _MOST_PAGES:
         raise InvalidModuleError(
             f"the module wants {least} pages of memory, at most {_MOST_PAGES} are possible",
             hint="Build it with a smaller memory.",
         )
-    return Facts(manifest, least, min(most, _MOST_PAGES))
+    return Facts(manifest, least, _MOST_PAGES if most is None else min(most, _MOST_PAGES))
 
 
 @cache

@@ -20,7 +20,7 @@ import tempfile
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import wasmtime
 
@@ -28,8 +28,14 @@ from akatsuki_wasm.features import PROPOSALS_OFF
 from akatsuki_wasm.sandbox import engine as engines
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from wasmtime import component
+
+    from akatsuki_wasm.sandbox.component_engine import ComponentEngine
     from akatsuki_wasm.sandbox.engine import ProcessEngine
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 MAC_BYTES = 32
@@ -52,6 +58,12 @@ class CompiledFiles:
 
     def load(self, engine: ProcessEngine, digest: str) -> wasmtime.Module | None:
         """The module of that hex sha256 from its file, or None where there is none that fits."""
+        return self.load_as(wasmtime.Module.deserialize, engine, digest)
+
+    def load_as(
+        self, deserialize: Callable[[wasmtime.Engine, bytes], T], engine: ProcessEngine | ComponentEngine, digest: str
+    ) -> T | None:
+        """As `load`, for what `deserialize` makes of a verified file."""
         key = self._key()
         if key is None:
             return None
@@ -68,13 +80,15 @@ class CompiledFiles:
             self._say("%s is damaged or was made under another key: compiling again", path)
             return None
         try:
-            return wasmtime.Module.deserialize(engine.engine, body)
+            return deserialize(engine.engine, body)
         except wasmtime.WasmtimeError as exc:
             self._say("%s does not fit this engine: %s", path, exc)
             return None
 
-    def save(self, module: wasmtime.Module, engine: ProcessEngine, digest: str) -> None:
-        """Writes a module's file, whole or not at all; that it cannot be written only costs time later."""
+    def save(
+        self, module: wasmtime.Module | component.Component, engine: ProcessEngine | ComponentEngine, digest: str
+    ) -> None:
+        """Writes a module or component whole or not at all; that it cannot be written only costs time later."""
         key = self._key()
         if key is None:
             return
@@ -94,7 +108,7 @@ class CompiledFiles:
         except OSError as exc:
             self._say("compiled modules cannot be kept in %s: %s", self._folder, (exc.strerror or str(exc)).lower())
 
-    def _path(self, key: bytes, engine: ProcessEngine, digest: str) -> Path:
+    def _path(self, key: bytes, engine: ProcessEngine | ComponentEngine, digest: str) -> Path:
         # Registries that share a cache folder have keys of their own, and so files of their own.
         place = hashlib.sha256(identity(engine.fuel) + hashlib.sha256(b"name" + key).digest()).hexdigest()[:16]
         return self._folder / f"{digest}-{place}.cwasm"
@@ -156,7 +170,7 @@ def _read(path: Path) -> bytes:
         return file.read()
 
 
-def _mac(key: bytes, engine: ProcessEngine, digest: str, body: bytes) -> bytes:
+def _mac(key: bytes, engine: ProcessEngine | ComponentEngine, digest: str, body: bytes) -> bytes:
     made = hmac.new(key, identity(engine.fuel) + bytes.fromhex(digest), hashlib.sha256)
     made.update(body)
     return made.digest()

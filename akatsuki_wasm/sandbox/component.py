@@ -23,6 +23,7 @@ from akatsuki_wasm.sandbox.component_engine import component_engine
 from akatsuki_wasm.sandbox.component_loading import load_component
 from akatsuki_wasm.sandbox.kept import Kept
 from akatsuki_wasm.sandbox.limits import check
+from akatsuki_wasm.sandbox.sandbox import SandboxConfig
 from akatsuki_wasm.sandbox.watch import Watch
 
 if TYPE_CHECKING:
@@ -39,11 +40,13 @@ class ComponentSandbox:
     A context manager: `close` forgets the compiled components, and using it afterwards raises.
 
     Args:
-        cache_size: Compiled components kept in memory.
+        config: Sizes and folders.
     """
 
-    def __init__(self, cache_size: int = 20) -> None:
-        self._compiled: Kept[CompiledComponent] = Kept(cache_size)
+    def __init__(self, config: SandboxConfig | None = None) -> None:
+        self.config = config or SandboxConfig()
+        self._files = self.config.compiled_files()
+        self._compiled: Kept[CompiledComponent] = Kept(self.config.cache_size)
         self._closed = False
 
     def __enter__(self) -> ComponentSandbox:
@@ -101,7 +104,7 @@ class ComponentSandbox:
             )
         engine = component_engine(fuel=limits.fuel is not None)
         compiled, hit = self._compiled.get(
-            (module.digest, id(engine)), lambda: CompiledComponent(engine, *load_component(engine, module))
+            (module.digest, id(engine)), lambda: CompiledComponent(engine, *load_component(engine, module, self._files))
         )
         function = compiled.function(module.manifest, call.function)
         watch = Watch(limits, control)
@@ -121,7 +124,7 @@ class ComponentSandbox:
 
 
 _lock = threading.Lock()
-_shared: dict[int, ComponentSandbox] = {}
+_shared: dict[SandboxConfig, ComponentSandbox] = {}
 
 
 def _after_fork_in_child() -> None:
@@ -134,10 +137,11 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
-def process_component_sandbox(cache_size: int = 20) -> ComponentSandbox:
-    """The process's sandbox for components, made at first use and shared by all who ask."""
+def process_component_sandbox(config: SandboxConfig | None = None) -> ComponentSandbox:
+    """The process's sandbox for components of a configuration, made at first use and shared by all who ask."""
+    wanted = config or SandboxConfig()
     with _lock:
-        found = _shared.get(cache_size)
+        found = _shared.get(wanted)
         if found is None or found._closed:
-            found = _shared[cache_size] = ComponentSandbox(cache_size)
+            found = _shared[wanted] = ComponentSandbox(wanted)
         return found

@@ -1,28 +1,35 @@
-"""From a component's bytes to its compiled form."""
+"""From a component's bytes to its compiled form: from a file of an earlier process, or compiled in a child process.
+
+Components are never built here, so they are always compiled in the child.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from typing import TYPE_CHECKING
 
-import wasmtime
 from wasmtime import component
 
 from akatsuki_wasm import component_binary
 from akatsuki_wasm.errors import DigestMismatchError, InvalidModuleError
+from akatsuki_wasm.sandbox.foreign import compile_foreign_as
 
 if TYPE_CHECKING:
     from akatsuki_wasm.component_binary import ComponentOutline
     from akatsuki_wasm.contracts import ExecutableModule
+    from akatsuki_wasm.sandbox.aot import CompiledFiles
     from akatsuki_wasm.sandbox.component_engine import ComponentEngine
 
 
-def load_component(engine: ComponentEngine, module: ExecutableModule) -> tuple[component.Component, ComponentOutline]:
+def load_component(
+    engine: ComponentEngine, module: ExecutableModule, files: CompiledFiles | None
+) -> tuple[component.Component, ComponentOutline]:
     """The compiled component, and what its bytes say of it.
 
     Args:
         engine: That will execute it.
         module: Digest and the way to the bytes.
+        files: Where compiled components are kept, or None.
 
     Raises:
         InvalidModuleError: The bytes are no component that the engine takes, or compiling them takes more than it may.
@@ -39,7 +46,9 @@ def load_component(engine: ComponentEngine, module: ExecutableModule) -> tuple[c
     if not component_binary.is_component(wasm):
         raise InvalidModuleError("the bytes are no component, as the manifest says they are", hint="deploy it again")
     outline = component_binary.read(wasm)
-    try:
-        return component.Component(engine.engine, wasm), outline
-    except wasmtime.WasmtimeError as exc:
-        raise InvalidModuleError(f"the component is not valid: {' '.join(str(exc).split())}") from exc
+    made = None if files is None else files.load_as(component.Component.deserialize, engine, got)
+    if made is None:
+        made = compile_foreign_as(component.Component.deserialize, engine, wasm)
+        if files is not None:
+            files.save(made, engine, got)
+    return made, outline

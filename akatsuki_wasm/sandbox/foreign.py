@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import wasmtime
 
@@ -25,7 +25,12 @@ from akatsuki_wasm.sandbox import foreign_child
 from akatsuki_wasm.sandbox.traps import error_of_validation
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from akatsuki_wasm.sandbox.component_engine import ComponentEngine
     from akatsuki_wasm.sandbox.engine import ProcessEngine
+
+T = TypeVar("T")
 
 BASE_CPU_S, CPU_S_PER_MB = 5, 10
 """Processor time that a module may take: Cranelift takes about 2.5 s for each megabyte of ordinary code."""
@@ -38,11 +43,19 @@ _START = "import sys; sys.path[:] = {path!r}; from akatsuki_wasm.sandbox import 
 
 
 def compile_foreign(engine: ProcessEngine, wasm: bytes) -> wasmtime.Module:
+    """Validates and compiles a module in a child; see `compile_foreign_as`."""
+    return compile_foreign_as(wasmtime.Module.deserialize, engine, wasm)
+
+
+def compile_foreign_as(
+    deserialize: Callable[[wasmtime.Engine, bytes], T], engine: ProcessEngine | ComponentEngine, wasm: bytes
+) -> T:
     """Validates and compiles in a child.
 
     Args:
+        deserialize: Makes a module or a component of the compiled code.
         engine: That will execute it.
-        wasm: Any bytes.
+        wasm: Any bytes; the child tells modules and components apart by their header.
 
     Raises:
         InvalidModuleError: The bytes are no module that the engine takes, or compiling them takes more than it may.
@@ -55,8 +68,10 @@ def compile_foreign(engine: ProcessEngine, wasm: bytes) -> wasmtime.Module:
     code, image, said = _run([str(cpu_s), str(memory), str(int(engine.fuel)), str(grown)], wasm, 4 * cpu_s)
     if code == 0:
         try:
-            return wasmtime.Module.deserialize(engine.engine, image)
+            return deserialize(engine.engine, image)
         except wasmtime.WasmtimeError as exc:
+            if "exceeds" in str(exc):  # what a pool has no room for is only found here: the child has none
+                raise error_of_validation(str(exc)) from exc
             raise ExecuteError(
                 f"what the compiling child process answered does not fit: {' '.join(str(exc).split())}",
                 hint="this is a defect: please report it",

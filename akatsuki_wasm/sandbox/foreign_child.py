@@ -57,14 +57,20 @@ def _compile(wasm: bytes, *, fuel: bool, grown: bool) -> bytes:
     Raises:
         ValueError: The engine refuses the bytes.
     """
-    import wasmtime
+    import wasmtime.component
 
+    from akatsuki_wasm import component_binary
     from akatsuki_wasm.sandbox.engine import configuration
 
     if wasm[:4] != b"\0asm":  # wasmtime-py would take WebAssembly text here
         raise ValueError(f"expected to begin with \\0asm, got {wasm[:4]!r}")
-    engine = wasmtime.Engine(configuration("grown" if grown else "reserved", fuel=fuel))
     try:
+        if component_binary.is_component(wasm):
+            from akatsuki_wasm.sandbox.component_engine import component_configuration
+
+            engine = wasmtime.Engine(component_configuration("grown" if grown else "reserved", fuel=fuel))
+            return bytes(wasmtime.component.Component(engine, wasm).serialize())
+        engine = wasmtime.Engine(configuration("grown" if grown else "reserved", fuel=fuel))
         return bytes(wasmtime.Module(engine, wasm).serialize())
     except wasmtime.WasmtimeError as exc:
         raise ValueError(str(exc)) from exc

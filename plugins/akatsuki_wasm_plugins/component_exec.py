@@ -31,6 +31,14 @@ class ComponentPlugin:
             return None
         # Loads wasmtime and numpy, which a command that executes nothing should not wait for.
         from akatsuki_wasm.sandbox.component import process_component_sandbox
+        from akatsuki_wasm.sandbox.sandbox import SandboxConfig
 
-        size = 20 if self._settings is None else self._settings.module_cache_size
-        return process_component_sandbox(size).execute(module, call, limits, control)
+        settings = self._settings
+        config = None
+        if settings is not None:
+            config = SandboxConfig(
+                cache_size=settings.module_cache_size,
+                aot_dir=settings.cache_dir / "compiled",
+                aot_key=settings.data_dir / "compiled.key",
+            )
+        return process_component_sandbox(config).execute(module, call, limits, control)

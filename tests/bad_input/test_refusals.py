@@ -106,7 +106,8 @@ REFUSALS: dict[tuple[str, ...], tuple[int, str, str]] = {
     ("deploy", "empty.wasm"): (1, "not a wasm module: the file is empty", WASM),
     ("deploy", "text.wasm"): (
         1,
-        "this is WebAssembly text, and the binary format is expected",
+        "this is WebAssembly text, and the binary format is expected; no plugin executes it "
+        "(asked: component, wasi, wasmtime)",
         "Convert it with wat2wasm",
     ),
     ("deploy", "importing.wasm"): (
