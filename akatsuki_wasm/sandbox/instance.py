@@ -107,23 +107,29 @@ class Instance:
         self.instantiation_s = time.perf_counter() - started
 
     def _instantiate(self, scratch: ffi.Scratch) -> None:
-        compiled, limits, slice_ = self.compiled, self.limits, self._watch.slice
-        context = self._context = ffi.store_context(self._store)
-        ffi.store_limiter(self._store, limits.memory_bytes, MAX_TABLE_ELEMENTS, MAX_INSTANCES, MAX_TABLES, MAX_MEMORIES)
+        slice_ = self._watch.slice
+        self._set_limits()
         # One epoch more for the first slice: the current one has partly passed.
-        ffi.set_epoch_deadline(context, slice_ + 1)
-        ffi.yield_at_epoch(context, slice_)
+        ffi.set_epoch_deadline(self._context, slice_ + 1)
+        ffi.yield_at_epoch(self._context, slice_)
+        pre = self.compiled.pre_address
+        self._finish(ffi.instantiate_start(pre, self._context, scratch.instance, scratch.trap, scratch.error))
+        self._take_instance()
+
+    def _set_limits(self) -> None:
+        limits = self.limits
+        self._context = ffi.store_context(self._store)
+        ffi.store_limiter(self._store, limits.memory_bytes, MAX_TABLE_ELEMENTS, MAX_INSTANCES, MAX_TABLES, MAX_MEMORIES)
         if limits.fuel is not None:
-            ffi.set_fuel(context, limits.fuel)
-        self._finish(
-            ffi.instantiate_start(compiled.pre_address, context, scratch.instance, scratch.trap, scratch.error)
-        )
+            ffi.set_fuel(self._context, limits.fuel)
+
+    def _take_instance(self) -> None:
+        scratch = self._scratch
         if scratch.error_cell.value:
-            raise error_of_instantiation(self._take_error(), self.function, limits)
+            raise error_of_instantiation(self._take_error(), self.function, self.limits)
         if scratch.trap_cell.value:
-            # No instance came of it, and so no memory to look into: the scratch still names those of an earlier one.
-            raise error_of_trap(self._take_facts(), self.function, limits, None, 0, allocating=False)
-        if compiled.has_memory:
+            raise self._take_trap(allocating=False)
+        if self.compiled.has_memory:
             self._find(b"memory", scratch.memory, ffi.EXTERN_MEMORY)
 
     def __enter__(self) -> Instance:

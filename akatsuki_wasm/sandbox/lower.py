@@ -222,7 +222,7 @@ def _store_primitive(name: str) -> Store:
             _PAIR.pack_into(memory.view, address, *pair)
 
         return store_string
-    convert = _converter(name)
+    convert = converter(name)
     layout = struct.Struct("<" + {"bool": "B", "char": "I", "f32": "I", "f64": "d"}.get(name, _FORMATS.get(name, "")))
 
     def store_number(memory: Memory, value: Any, address: int) -> None:
@@ -231,7 +231,7 @@ def _store_primitive(name: str) -> Store:
     return store_number
 
 
-def _converter(name: str) -> Callable[[Any], Any]:
+def converter(name: str) -> Callable[[Any], Any]:
     """Checks a scalar; gives an int (bits for f32) or, for f64, a float."""
     if name in wit.INTEGER_RANGES:
         low, high = wit.INTEGER_RANGES[name]
@@ -255,7 +255,7 @@ def flattener(type_: wit.Type) -> Flatten:
         case wit.Primitive("string"):
             return lambda memory, value, flat: flat.extend(_string(memory, value))
         case wit.Primitive(name):
-            convert = _converter(name)
+            convert = converter(name)
             mask = 0xFFFFFFFFFFFFFFFF if name.endswith("64") else 0xFFFFFFFF
             if name.startswith("s"):
                 return lambda memory, value, flat: flat.append(convert(value) & mask)

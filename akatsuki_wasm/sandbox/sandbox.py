@@ -17,6 +17,7 @@ from akatsuki_wasm.sandbox.engine import process_engine
 from akatsuki_wasm.sandbox.instance import Instance
 from akatsuki_wasm.sandbox.limits import check
 from akatsuki_wasm.sandbox.loading import load
+from akatsuki_wasm.sandbox.session import Session
 from akatsuki_wasm.sandbox.watch import Watch
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from akatsuki_wasm.contracts import ExecutableModule
+    from akatsuki_wasm.sandbox.cache import CompiledModule
 
 DEFAULT_LIMITS = Limits()
 
@@ -110,8 +112,7 @@ class Sandbox:
         """
         started = time.perf_counter()
         check(limits)
-        cache = self._modules(fuel=limits.fuel is not None)
-        compiled, hit = cache.get(module.digest, lambda: load(cache.engine, module, self._files))
+        compiled, hit = self._compiled(module, limits)
         plan = compiled.plans.get(module.manifest, call.function)
         control = Control() if control is None else control
         watch = Watch(limits, control)
@@ -134,6 +135,27 @@ class Sandbox:
             watch.instantiation_s * 1e3,
             watch.fuel_used,
         )
+
+    def session(
+        self, module: ExecutableModule, limits: Limits = DEFAULT_LIMITS, control: Control | None = None
+    ) -> Session:
+        """One caller's own instances of a module, for very many short calls of functions of plain numbers.
+
+        Args:
+            module: Digest, manifest and the way to the bytes.
+            limits: Of each call.
+            control: Says when to stop.
+
+        Raises:
+            InvalidModuleError: The bytes are no module, it imports something, or its manifest is not true of it.
+            ExecuteError: The sandbox is closed.
+        """
+        check(limits)
+        return Session(self._compiled(module, limits)[0], module.manifest, limits, control)
+
+    def _compiled(self, module: ExecutableModule, limits: Limits) -> tuple[CompiledModule, bool]:
+        cache = self._modules(fuel=limits.fuel is not None)
+        return cache.get(module.digest, lambda: load(cache.engine, module, self._files))
 
     def _modules(self, *, fuel: bool = False) -> ModuleCache:
         """The cache, or a new one where this process was forked from the one that made it."""
