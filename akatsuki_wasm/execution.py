@@ -78,6 +78,7 @@ class Executor:
         kwargs: Mapping[str, Any],
         *,
         timeout_ms: int | None = None,
+        control: Control | None = None,
     ) -> tuple[ExecutionResult, Any]:
         """Executes a function with Python values, checks the permission and records the execution.
 
@@ -87,6 +88,7 @@ class Executor:
             args: Positional Python values.
             kwargs: Named Python values.
             timeout_ms: Time limit in milliseconds, or None for the module's.
+            control: Who may cancel it.
 
         Returns:
             The result with its contract value, and the value as Python users hold it.
@@ -102,10 +104,10 @@ class Executor:
             from akatsuki_wasm.values.columns import is_batch
 
             if is_batch(function, values):
-                return self._batch(module, function, values, limits)
+                return self._batch(module, function, values, limits, control=control)
         lowered = tuple(lower(param, value) for param, value in zip(function.params, values, strict=True))
         call = Call(function.name, lowered)
-        result = self._recorded(module, call, limits, _summarise_arguments(function, lowered))
+        result = self._recorded(module, call, limits, _summarise_arguments(function, lowered), control)
         return result, lift(function.result, result.value, arrays=wants_arrays(args, kwargs))
 
     def execute_batch(
@@ -193,7 +195,8 @@ class Executor:
         if stored is not None:
             # A module without a memory has no pages; the sandbox still wants a limit.
             memory = min(memory, max(stored.max_memory_pages, 1) * WASM_PAGE)
-        return Limits(default if timeout_ms is None else timeout_ms, memory, self._settings.result_bytes)
+        timeout = default if timeout_ms is None else timeout_ms
+        return Limits(timeout, memory, self._settings.result_bytes, self._settings.fuel)
 
     def _recorded(
         self,
@@ -211,7 +214,7 @@ class Executor:
             result = self._pipeline().execute(module.executable, call, limits, control)
             if accept is not None:
                 accept(result.value)
-        except AkatsukiError as exc:
+        except BaseException as exc:  # Ctrl-C too: what began is in the history
             status: ExecutionStatus = "timeout" if isinstance(exc, ExecutionTimeout) else "error"
             self._record(module, call.function, summary, status, (time.perf_counter() - started) * 1e3, error=exc)
             raise
@@ -227,7 +230,7 @@ class Executor:
         milliseconds: float,
         *,
         result: ExecutionResult | None = None,
-        error: AkatsukiError | None = None,
+        error: BaseException | None = None,
     ) -> None:
         if module.id is None:
             return
@@ -240,7 +243,7 @@ class Executor:
             output_summary="" if result is None else _summarise(result.value),
             memory_used_bytes=0 if result is None else result.memory_used_bytes,
             cache_hit=False if result is None else result.cache_hit,
-            error_message=None if error is None else str(error),
+            error_message=None if error is None else _say(error),
         )
 
 
@@ -262,6 +265,12 @@ def _raise_row_errors(batch: BatchValue) -> None:
     raise GuestError(f"row {first.row}: {first.message}{rest}", hint="Leave those rows out, or set them to null.")
 
 
+def _say(error: BaseException) -> str:
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
+    return str(error) if isinstance(error, AkatsukiError) else f"{type(error).__name__}: {error}"
+
+
 def _summarise_arguments(function: Function, values: Sequence[Any]) -> str:
     return ", ".join(f"{param.name}={_summarise(value)}" for param, value in zip(function.params, values, strict=True))
 
@@ -274,5 +283,7 @@ def _summarise(value: Any) -> str:
         return f"image {value.width}x{value.height}"
     if hasattr(value, "dtype") and np.ndim(value) > 0:
         return f"{len(value)} {value.dtype} values"
+    if isinstance(value, bytes) and len(value) > 40:
+        return f"{len(value)} bytes"
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:79]}…"

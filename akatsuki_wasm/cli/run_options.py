@@ -11,7 +11,7 @@ import click
 from akatsuki_wasm import wit
 from akatsuki_wasm.cli.run_fixed import SHIELD, fixed_options
 from akatsuki_wasm.contracts import MISSING
-from akatsuki_wasm.values.bind import bind, check_range, range_text
+from akatsuki_wasm.values.bind import bind, check_range, describe_type, range_text
 from akatsuki_wasm.values.text import contains_image, parse
 
 if TYPE_CHECKING:
@@ -124,11 +124,13 @@ def _option_help(param: Parameter) -> str:
     facts = []
     if param.minimum is not None or param.maximum is not None:
         facts.append(range_text(param))
-    if param.default is not MISSING:
+    if param.default is not MISSING and param.type != wit.BYTES:
         default = param.default
         facts.append(f"default {str(default).lower() if isinstance(default, bool) or default is None else default}")
     elif param.required:
         facts.append("required")
+    if isinstance(param.type, wit.Enum | wit.Flags | wit.Variant):
+        facts.insert(0, describe_type(param.type))
     return f"{param.doc}{' ' if param.doc and facts else ''}{'[' + ', '.join(facts) + ']' if facts else ''}"
 
 
@@ -148,6 +150,14 @@ def _kind(type_: wit.Type) -> str:
             return "CHAR"
         case wit.Primitive():
             return "INTEGER" if type_.is_integer else "NUMBER"
+        case wit.Bytes():
+            return "TEXT|@FILE|-"
+        case wit.Enum():
+            return "NAME"
+        case wit.Flags():
+            return "NAMES"
+        case wit.Variant():
+            return "NAME|JSON"
         case _:
             return "JSON"
 

@@ -50,7 +50,7 @@ def execute_and_show(
     if output is not None and not saver.saved:
         from akatsuki_wasm.values.image_files import write_whole
 
-        write_whole(output, f"{show(data)}\n".encode())
+        write_whole(output, result.value if isinstance(result.value, bytes) else f"{show(data)}\n".encode())
     if as_json:
         emit(
             {
@@ -63,7 +63,11 @@ def execute_and_show(
             }
         )
         return
-    if function.result is not None and (output is None or saver.saved):
+    if isinstance(result.value, bytes) and not sys.stdout.isatty():
+        # What a command wrote, as it wrote it.
+        if output is None:
+            click.get_binary_stream("stdout").write(result.value)
+    elif function.result is not None and (output is None or saver.saved):
         text = show(data)
         click.echo(printable(text) if sys.stdout.isatty() else text)
     if sys.stderr.isatty():
