@@ -42,32 +42,31 @@ class Lane(Protocol):
         ...
 
 
-class _Buffer:
-    """Guest memory that is used again for every call, and grows."""
+class _Block:
+    """Guest memory for all that one call needs, used again for every call: each allocation is a call of the guest."""
 
-    def __init__(self, instance: Instance, alignment: int) -> None:
-        self._instance, self._alignment = instance, alignment
-        self.address = self._size = 0
+    def __init__(self, instance: Instance) -> None:
+        self._instance = instance
+        self._address = self._size = 0
 
     def room(self, size: int) -> int:
+        """Address of at least so many bytes, 8-aligned."""
         if size > self._size:
-            self.address = self._instance.reallocate(self.address, self._size, self._alignment, size)
-            self._size = size
-        return self.address or self._alignment
+            # Texts are a little longer in every other chunk.
+            grown = size + size // 4 if self._size else size
+            self._address = self._instance.reallocate(self._address, self._size, 8, grown)
+            self._size = grown
+        return self._address
 
-    def put(self, data: Array) -> int:
-        """Copies an array in; its address."""
-        address = self.room(data.nbytes)
+    def put(self, address: int, data: Array) -> None:
+        """Copies an array in."""
         if data.size:
             np.frombuffer(self._instance.view, data.dtype, len(data), address)[...] = data
-        return address
 
-    def put_offsets(self, offsets: Array) -> int:
-        """Copies offsets of texts in, counted from the first text, as u32; their address."""
-        address = self.room(len(offsets) * 4)
+    def put_offsets(self, address: int, offsets: Array) -> None:
+        """Copies offsets of texts in, counted from the first text, as u32."""
         into = np.frombuffer(self._instance.view, np.uint32, len(offsets), address)
         np.subtract(offsets, offsets[0], out=into, casting="unsafe")
-        return address
 
 
 class GuestLane:
@@ -86,11 +85,8 @@ class GuestLane:
     ) -> None:
         self._plan, self._instance, self._columns = plan, instance, columns
         self._output, self._result = output, result
-        self._frame, self._mask = _Buffer(instance, 4), _Buffer(instance, 1)
-        self._out, self._validity = _Buffer(instance, 8), _Buffer(instance, 1)
-        self._values = [_Buffer(instance, 8) for _ in columns]
-        self._offsets = [_Buffer(instance, 4) for _ in columns]
-        self._options = [_Buffer(instance, 1) for _ in columns]
+        self._block = _Block(instance)
+        self._frame_at = 0
         export = (plan.function.batch or "").encode()
         instance.find_function(export, _BATCH_SIGNATURE, known=plan.batch_checked)
         plan.batch_checked = True
@@ -105,7 +101,7 @@ class GuestLane:
             self.compute(middle, stop)
             return
         words = self._place(parts, stop - start)
-        self._call(words, parts)
+        self._call(parts)
         self._take(words, start)
 
     def _place(self, parts: list[Part], rows: int) -> Array:
@@ -113,26 +109,36 @@ class GuestLane:
         words = np.zeros(_HEAD + _PARAM * len(parts), np.uint32)
         words[0] = rows
         mask = mask_of(self._columns, parts, rows)
+        out_size = (rows + 1) * 4 if self._result == wit.STRING else rows * DTYPES[self._result.name].itemsize
+        # Which word says where it is, what is copied there (None where the guest writes), and its bytes.
+        pieces: list[tuple[int, Array | None, int]] = [(2, None, out_size), (3, None, rows)]
         if mask is not None:
-            words[1] = self._mask.put(mask.view(np.uint8))
-        text = self._result == wit.STRING
-        words[2] = self._out.room((rows + 1) * 4 if text else rows * DTYPES[self._result.name].itemsize)
-        words[3] = self._validity.room(rows)
+            pieces.append((1, mask.view(np.uint8), rows))
         for index, (column, (values, valid)) in enumerate(zip(self._columns, parts, strict=True)):
             at = _HEAD + _PARAM * index
             if isinstance(values, Texts):
-                words[at] = self._values[index].put(values.data[values.offsets[0] : values.offsets[-1]])
-                words[at + 1] = self._offsets[index].put_offsets(values.offsets)
+                data = values.data[values.offsets[0] : values.offsets[-1]]
+                pieces += [(at, data, data.nbytes), (at + 1, values.offsets, len(values.offsets) * 4)]
             else:
-                words[at] = self._values[index].put(values)
+                pieces.append((at, values, values.nbytes))
             if column.optional and valid is not None:
-                words[at + 2] = self._options[index].put(valid.view(np.uint8))
+                pieces.append((at + 2, valid.view(np.uint8), len(valid)))
             words[at + 3] = 0 if column.broadcast else 1
+        frame_at = self._frame_at = self._block.room(words.nbytes + sum(size + 7 & ~7 for _, _, size in pieces) + 8)
+        address = frame_at + (words.nbytes + 7 & ~7)
+        for word, copied, size in pieces:
+            words[word] = address
+            if copied is not None and word >= _HEAD and (word - _HEAD) % _PARAM == 1:
+                self._block.put_offsets(address, copied)
+            elif copied is not None:
+                self._block.put(address, copied)
+            address += size + 7 & ~7
+        self._block.put(frame_at, words)
         return words
 
-    def _call(self, words: Array, parts: list[Part]) -> None:
+    def _call(self, parts: list[Part]) -> None:
         try:
-            self._instance.call(ONE_I32, NO_SLOTS, [self._frame.put(words)])
+            self._instance.call(ONE_I32, NO_SLOTS, [self._frame_at])
         except GuestTrap as trap:
             # The guest, not the host, reads the bytes of a text that came as bytes: it panics where they are no UTF-8.
             for index, (values, _) in enumerate(parts):
@@ -163,7 +169,7 @@ class GuestLane:
 
     def _written(self, reader: Reader) -> list[int]:
         """The guest's own words: where its texts and failed rows are."""
-        written: list[int] = np.frombuffer(reader.view, np.uint32, 4, self._frame.address + 16).tolist()
+        written: list[int] = np.frombuffer(reader.view, np.uint32, 4, self._frame_at + 16).tolist()
         return written
 
     @staticmethod

@@ -107,13 +107,13 @@ def from_codes(codes: Array, valid: Array | None) -> Texts:
 
 def is_utf8(texts: Texts) -> bool:
     """Whether every text is UTF-8: all of them together, and none is cut inside a character."""
-    data = texts.data[texts.offsets[0] : texts.offsets[-1]]
-    raw = bytes(data)
+    last = texts.offsets[-1]
+    raw = bytes(texts.data[texts.offsets[0] : last])
     if raw.isascii():
         return True
     try:
         raw.decode()
     except UnicodeDecodeError:
         return False
-    starts = texts.offsets[:-1][np.diff(texts.offsets) > 0]
+    starts = texts.offsets[: np.searchsorted(texts.offsets, last)]
     return not ((texts.data[starts] & 0xC0) == 0x80).any()

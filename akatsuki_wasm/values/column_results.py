@@ -101,4 +101,6 @@ def _arrow(function: Function, deciding: Any, result: BatchValue) -> Any:
     if isinstance(deciding, pa.Array | pa.ChunkedArray):
         column = _like(column, deciding.type)
     is_chunked = isinstance(deciding, pa.ChunkedArray) or hasattr(deciding, "__arrow_c_stream__")
-    return column if is_chunked else column.combine_chunks()
+    if is_chunked:
+        return column
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()  # which copies
