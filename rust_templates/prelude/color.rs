@@ -3,6 +3,8 @@
 //! No branch and no `f32::min`: each function vectorises inside `map_rgb`. Results are not clamped (the prelude clamps
 //! when it stores a pixel); amounts are 0..=1 unless said otherwise.
 
+use super::quick::fast_pow;
+
 /// The smaller of two; not `f32::min`, whose NaN rule costs several instructions in wasm.
 #[inline(always)]
 pub fn low(a: f32, b: f32) -> f32 {
@@ -93,10 +95,10 @@ pub fn contrast(rgb: [f32; 3], factor: f32) -> [f32; 3] {
     each(rgb, |v| (v - 127.5) * factor + 127.5)
 }
 
-/// Gamma curve of one channel: above 1 brightens the middle tones. Slow per pixel: use it in `table_of`.
-#[inline]
+/// Gamma curve of one channel: above 1 brightens the middle tones. Use it in `table_of` where nothing else is done.
+#[inline(always)]
 pub fn gamma(v: f32, gamma: f32) -> f32 {
-    (v.clamp(0.0, 255.0) / 255.0).powf(1.0 / gamma) * 255.0
+    fast_pow(v.clamp(0.0, 255.0) * (1.0 / 255.0), 1.0 / gamma) * 255.0
 }
 
 /// S-shaped contrast curve of one channel; `amount` 0 leaves it, 1 is the whole smooth step.
@@ -211,17 +213,19 @@ fn hue_ramps(hue: f32) -> [f32; 3] {
     [clamp01((h - 3.0).abs() - 1.0), clamp01(2.0 - (h - 2.0).abs()), clamp01(2.0 - (h - 4.0).abs())]
 }
 
-/// Linear light 0..=1 of an sRGB channel 0..=255 (IEC 61966-2-1). Slow per pixel: use a table of 256.
-#[inline]
+/// Linear light 0..=1 of an sRGB channel 0..=255 (IEC 61966-2-1).
+#[inline(always)]
 pub fn srgb_to_linear(v: f32) -> f32 {
-    let t = v / 255.0;
-    if t <= 0.04045 { t / 12.92 } else { ((t + 0.055) / 1.055).powf(2.4) }
+    let t = v * (1.0 / 255.0);
+    let curve = fast_pow((t + 0.055) * (1.0 / 1.055), 2.4);
+    if t <= 0.04045 { t * (1.0 / 12.92) } else { curve }
 }
 
 /// The sRGB channel 0..=255 of linear light 0..=1.
-#[inline]
+#[inline(always)]
 pub fn linear_to_srgb(v: f32) -> f32 {
-    255.0 * if v <= 0.003_130_8 { v * 12.92 } else { 1.055 * v.powf(1.0 / 2.4) - 0.055 }
+    let curve = 1.055 * fast_pow(v, 1.0 / 2.4) - 0.055;
+    255.0 * if v <= 0.003_130_8 { v * 12.92 } else { curve }
 }
 
 /// Number of levels per channel reduced to `levels` (at least 2).

@@ -8,4 +8,6 @@ mod image_tests;
 #[cfg(test)]
 mod number_tests;
 #[cfg(test)]
+mod quick_tests;
+#[cfg(test)]
 mod real_tests;
