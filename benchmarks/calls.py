@@ -1,8 +1,8 @@
 """What a call costs: with a fresh instance, on one that is kept, with bytes in and out, and the first one of a process.
 
-The bare C API is the least that a call can cost from Python: its functions alone, bound as the sandbox binds them, on
-the sandbox's own engine, with limits and a deadline, and no check of anything else. extism has neither limits nor a
-deadline unless it is told to; both figures are shown, and ours, which always has them, is judged against the faster.
+The bare C API is what a call costs from Python with nothing around it: its functions alone, on the sandbox's engine,
+with limits and a deadline; see `_bare.py`. extism has neither limits nor a deadline unless it is told to; both figures
+are shown, and ours, which always has them, is judged against the faster.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import _bare
 import wasmtime
 from _extism import ADD, INVERT, Extism
 from _guests import VINTAGE, design, executable, from_text, workspace
 from _harness import Race, Run, duration, equal, main
 
 from akatsuki_wasm.contracts import Call
-from akatsuki_wasm.sandbox import ffi
 from akatsuki_wasm.sandbox.engine import process_engine
 from akatsuki_wasm.sandbox.sandbox import Sandbox
 
@@ -39,55 +39,12 @@ pub fn invert(data: Vec<u8>) -> Vec<u8> {
     data.iter().map(|byte| !byte).collect()
 }
 """
-EXPORT = b"add"
-TWO = struct.Struct("<I12xI12x")
 ONE = struct.Struct("<I")
-MEMORY, TICKS = 256 << 20, 1000
+PLAIN, LEAST = "bare C API, wasmtime-py's bindings", "bare C API, bound anew"
+EXECUTE, SESSION = "Sandbox.execute", "Sandbox.session, its function"
+FUNC = "wasmtime.Func.__call__"
 FIRST_CALL_MS = 3.0
 PROCESSES, QUICK_PROCESSES = 9, 3
-
-
-def bare_fresh(pre: int) -> Callable[[], int]:
-    """A store with limits and a deadline, an instance, the export by name, one unchecked call, the store's end."""
-    engine, scratch = process_engine(), ffi.Scratch()
-
-    def call() -> int:
-        store = ffi.store_new(engine.address, None, None)
-        try:
-            context = ffi.store_context(store)
-            ffi.store_limiter(store, MEMORY, 10_000, 1, 1, 1)
-            ffi.set_epoch_deadline(context, TICKS)
-            if ffi.instantiate(pre, context, scratch.instance, scratch.trap) or scratch.trap_cell.value:
-                raise RuntimeError("no instance")
-            if not ffi.export_get(context, scratch.instance, EXPORT, len(EXPORT), scratch.func.address):
-                raise RuntimeError("no export")
-            TWO.pack_into(scratch.buffer, 0, 40, 2)
-            if ffi.call_unchecked(context, scratch.func.of, scratch.slots, 2, scratch.trap) or scratch.trap_cell.value:
-                raise RuntimeError("trap")
-            return ONE.unpack_from(scratch.buffer, 0)[0]
-        finally:
-            ffi.store_delete(store)
-
-    return call
-
-
-def bare_reused(pre: int) -> Callable[[], int]:
-    """One unchecked call on an instance that is there, with a new deadline for each."""
-    engine, scratch = process_engine(), ffi.Scratch()
-    context = ffi.store_context(ffi.store_new(engine.address, None, None))
-    ffi.set_epoch_deadline(context, TICKS)
-    ffi.instantiate(pre, context, scratch.instance, scratch.trap)
-    ffi.export_get(context, scratch.instance, EXPORT, len(EXPORT), scratch.func.address)
-    func, slots, trap, cell, buffer = scratch.func.of, scratch.slots, scratch.trap, scratch.trap_cell, scratch.buffer
-
-    def call(scratch: ffi.Scratch = scratch) -> int:  # keeps what the addresses are of
-        ffi.set_epoch_deadline(context, TICKS)
-        TWO.pack_into(buffer, 0, 40, 2)
-        if ffi.call_unchecked(context, func, slots, 2, trap) or cell.value:
-            raise RuntimeError("trap")
-        return ONE.unpack_from(buffer, 0)[0]
-
-    return call
 
 
 def wasmtime_func(module: wasmtime.Module) -> Callable[[], int]:
@@ -103,9 +60,9 @@ def scalar_calls(run: Run, made: Workspace, sandbox: Sandbox, extism: Any) -> No
     """add(i32, i32)."""
     artifact = from_text(ADD_TEXT)
     guest, module = executable(artifact), made.deploy(artifact, name="add")
-    compiled = wasmtime.Module(process_engine().engine, artifact.wasm)
+    engine = process_engine().engine
+    compiled = wasmtime.Module(engine, artifact.wasm)
     linked = process_engine().linker.instantiate_pre(compiled)
-    pre = ffi.address(linked)
     call, data = Call("add", (40, 2)), struct.pack("<ii", 40, 2)
     plain = Extism(extism, ADD, "add", limited=False) if extism else None
     limited = Extism(extism, ADD, "add", limited=True) if extism else None
@@ -116,39 +73,39 @@ def scalar_calls(run: Run, made: Workspace, sandbox: Sandbox, extism: Any) -> No
     fresh = run.race(
         "add(i32, i32), a fresh instance for each call",
         {
-            "bare C API": bare_fresh(pre),
-            "Sandbox.execute": lambda: sandbox.execute(guest, call).value,
+            PLAIN: _bare.plain(engine, linked),
+            LEAST: _bare.fresh(engine, linked),
+            EXECUTE: lambda: sandbox.execute(guest, call).value,
             "m.add(40, 2), permission and history": lambda: module.add(40, 2),
             "extism, fresh Plugin": sum_of(plain and plain.fresh(data)),
             "extism, fresh Plugin, time and memory limit": sum_of(limited and limited.fresh(data)),
         },
         same=equal,
     )
-    ours = "Sandbox.execute"
-    run.target("scalar call, fresh instance", fresh, ours, "bare C API", within=2)
-    run.target(
-        "scalar call, fresh instance", fresh, ours, [name for name in fresh.seconds if "extism" in name], faster=4
-    )
-    reused = run.race(
-        "add(i32, i32), on an instance that is kept",
-        {
-            "bare C API": bare_reused(pre),
-            "wasmtime.Func.__call__": wasmtime_func(compiled),
-            "extism, kept Plugin": sum_of(plain and plain.reused(data)),
-            "extism, kept Plugin, time and memory limit": sum_of(limited and limited.reused(data)),
-        },
-        same=equal,
-    )
-    ours = "Sandbox.session"
-    run.target("scalar call, kept instance", reused, ours, "bare C API", within=2)
-    run.target("scalar call, kept instance", reused, ours, "wasmtime.Func.__call__", faster=10)
-    run.target(
-        "scalar call, kept instance", reused, ours, [name for name in reused.seconds if "extism" in name], faster=10
-    )
+    what = "scalar call, fresh instance"
+    run.target(what, fresh, EXECUTE, PLAIN, within=2)
+    run.target(what, fresh, EXECUTE, [name for name in fresh.seconds if "extism" in name], faster=4)
+    with sandbox.session(guest) as session:
+        add = session.function("add")
+        reused = run.race(
+            "add(i32, i32), on an instance that is kept",
+            {
+                LEAST: _bare.kept(engine, linked),
+                SESSION: lambda: add(40, 2),
+                FUNC: wasmtime_func(compiled),
+                "extism, kept Plugin": sum_of(plain and plain.reused(data)),
+                "extism, kept Plugin, time and memory limit": sum_of(limited and limited.reused(data)),
+            },
+            same=equal,
+        )
+    what = "scalar call, kept instance"
+    run.target(what, reused, SESSION, LEAST, within=2)
+    run.target(what, reused, SESSION, FUNC, faster=10)
+    run.target(what, reused, SESSION, [name for name in reused.seconds if "extism" in name], faster=10)
 
 
 def byte_calls(run: Run, made: Workspace, sandbox: Sandbox, extism: Any) -> None:
-    """Bytes in, as many bytes out; the work between is the same and next to nothing."""
+    """Bytes in, as many bytes out; the work between is next to nothing. Judged with a fresh instance on both sides."""
     guest = executable(made.build(INVERT_RUST, name="invert"))
     plain = Extism(extism, INVERT, "invert", limited=False) if extism else None
     for title, size in (("64 KB", 64 << 10), ("1 MB", 1 << 20)):
@@ -157,20 +114,13 @@ def byte_calls(run: Run, made: Workspace, sandbox: Sandbox, extism: Any) -> None
         race = run.race(
             f"{title} of bytes to as many bytes",
             {
-                "Sandbox.execute, fresh instance": lambda call=call: sandbox.execute(guest, call).value,
+                EXECUTE: lambda call=call: sandbox.execute(guest, call).value,
                 "extism, fresh Plugin": plain and plain.fresh(data),
-                "extism, kept Plugin": plain and plain.reused(data),
+                "extism, kept Plugin (no isolation of calls)": plain and plain.reused(data),
             },
             same=lambda first, other: equal(bytes(first), other),
         )
-        run.target(
-            f"bytes, {title}, fresh on both sides",
-            race,
-            "Sandbox.execute, fresh instance",
-            "extism, fresh Plugin",
-            faster=5,
-        )
-        run.target(f"bytes, {title}, kept on both sides", race, "Sandbox.session", "extism, kept Plugin", faster=5)
+        run.target(f"bytes to bytes, {title}, fresh instances", race, EXECUTE, "extism, fresh Plugin", faster=5)
 
 
 def first_calls(run: Run, made: Workspace) -> None:
