@@ -241,8 +241,9 @@ def main(measure: Callable[[Run], None]) -> None:
 
 def _calls_in_a_turn(call: Callable[[], Any], wanted: float) -> int:
     took = _time(call, 1)
-    if took * 4 < wanted:  # once is no measure of what is short
-        took = _time(call, max(1, int(wanted / 8 / max(took, 1e-7))))
+    for share in (16, 4):  # once is no measure of what is short
+        if took * 4 < wanted:
+            took = _time(call, max(1, int(wanted / share / max(took, 1e-7))))
     return max(1, math.ceil(wanted / max(took, 1e-8)))
 
 
