@@ -89,7 +89,8 @@ def _write(machine: dict[str, str], records: list[dict[str, Any]]) -> None:
     if reasons:
         lines += ["", "Why some are short:", "", *reasons]
     for record in records:
-        lines += ["", f"### `{record['name']}`"]
+        if record["races"] or record["notes"]:
+            lines += ["", f"### `{record['name']}`"]
         for race in record["races"]:
             lines += ["", race["title"] + ":", "", *_race(race)]
         if record["notes"]:
