@@ -84,6 +84,8 @@ class Settings(BaseSettings):
         timeout_ms: Default time limit of an execution, milliseconds.
         memory_bytes: Linear memory limit of an execution.
         result_bytes: Largest result that is copied out of a guest.
+        fuel: Units of work that an execution may do, about one for each WebAssembly instruction; None for no such
+            limit. Counting costs time.
         module_cache_size: Compiled modules kept in memory.
         build_timeout_s: Wall clock of one build, seconds.
         wasi_grants: What WASI commands get beyond their streams: ``clock``, ``random``. In the environment, a comma
@@ -107,6 +109,7 @@ class Settings(BaseSettings):
     timeout_ms: int = Field(default=DEFAULT_TIMEOUT_MS, ge=MIN_TIMEOUT_MS, le=MAX_TIMEOUT_MS)
     memory_bytes: int = Field(default=DEFAULT_MEMORY_BYTES, ge=MIB, le=4096 * MIB)
     result_bytes: int = Field(default=512 * MIB, ge=1, le=4096 * MIB)
+    fuel: int | None = Field(default=None, ge=1, le=2**63 - 1)
     module_cache_size: int = Field(default=20, ge=1, le=10_000)
     build_timeout_s: float = Field(default=60.0, gt=0, le=3600)
     wasi_grants: Annotated[tuple[Literal["clock", "random"], ...], NoDecode] = ()
@@ -153,6 +156,8 @@ class Settings(BaseSettings):
         found = {}
         for name in type(self).model_fields:
             value = getattr(self, name)
+            if value is None:
+                continue
             if isinstance(value, tuple):
                 value = (os.pathsep if name == "plugin_files" else ",").join(str(each) for each in value)
             found[f"AKATSUKI_{name.upper()}"] = str(value)

@@ -14,9 +14,10 @@ from akatsuki_wasm.errors import FunctionNotFoundError
 from akatsuki_wasm.values.bind import describe_type, did_you_mean, range_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from uuid import UUID
 
+    from akatsuki_wasm.background import Execution
     from akatsuki_wasm.contracts import Manifest, StoredModule
     from akatsuki_wasm.execution import OnError
     from akatsuki_wasm.workspace import Workspace
@@ -182,9 +183,81 @@ class Module:
 
     def execute(self, function: str, /, *args: Any, timeout_ms: int | None = None, **kwargs: Any) -> ExecutionResult:
         """As `call`, but returns the value together with what the execution cost."""
-        bound = self.function(function)
-        result, value = self._workspace.executor.execute(self, bound.function, args, kwargs, timeout_ms=timeout_ms)
+        return self._execute(function, args, kwargs, timeout_ms, None)
+
+    def _execute(
+        self,
+        function: str,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        timeout_ms: int | None,
+        control: Control | None,
+    ) -> ExecutionResult:
+        bound = self.function(function).function
+        executor = self._workspace.executor
+        result, value = executor.execute(self, bound, args, kwargs, timeout_ms=timeout_ms, control=control)
         return replace(result, value=value)
+
+    def start(self, function: str, /, *args: Any, timeout_ms: int | None = None, **kwargs: Any) -> Execution:
+        """As `execute`, but returns at once: the execution goes on on a thread of its own and can be cancelled.
+
+        Returns:
+            `akatsuki_wasm.background.Execution`, with ``cancel()``, ``done()``, ``result()`` and ``value()``.
+
+        Raises:
+            FunctionNotFoundError: There is no such function.
+        """
+        from akatsuki_wasm.background import Execution
+
+        name = self.function(function).function.name
+        self._open_parts()
+        control = Control()
+        return Execution(f"{self.name}.{name}", lambda: self._execute(name, args, kwargs, timeout_ms, control), control)
+
+    def _open_parts(self) -> None:
+        """Opens what an execution needs before threads want it, each of which would open its own."""
+        _ = self._workspace.pipeline, self._workspace.executor
+        if self.id is not None:
+            _ = self._workspace.registry
+
+    def map(
+        self,
+        values: Iterable[Any],
+        /,
+        *args: Any,
+        function: str | None = None,
+        threads: int | None = None,
+        timeout_ms: int | None = None,
+        **kwargs: Any,
+    ) -> Iterator[Any]:
+        """Applies a function to each of many images (or other values), on several threads.
+
+        Args:
+            values: What the function's first parameter is, one for each execution: PIL images, uint8 arrays, or paths
+                of image files. They are taken a few at a time.
+            args: Values of the parameters after the first, the same for all.
+            function: Its name; where None, the module's only function, or its only one whose first parameter is an
+                image.
+            threads: Most executions at once; one for each processor core where None.
+            timeout_ms: As in `call`, for each execution.
+            kwargs: Values by parameter name, the same for all.
+
+        Returns:
+            An iterator of the results, in order, each as soon as it is there. Closing it cancels what is under way.
+
+        Raises:
+            ArgumentError: Several functions could be meant, or `threads` is not above 0.
+            ExecuteError: As `call`, from the iterator, for the first value that fails.
+        """
+        from akatsuki_wasm.background import map_values, mapped_function
+
+        bound = mapped_function(self, function).function
+        self._open_parts()
+
+        def one(value: Any, control: Control) -> Any:
+            return self._execute(bound.name, (value, *args), kwargs, timeout_ms, control).value
+
+        return map_values(one, values, threads=threads, is_image=bound.params[0].type == wit.IMAGE)
 
     def __getattr__(self, name: str) -> ModuleFunction:
         functions = self.__dict__.get("functions", {})
@@ -241,6 +314,14 @@ class ModuleFunction(Protocol):
         """Applies it to whole columns; see `Module.batch`."""
         ...
 
+    def start(self, *args: Any, **kwargs: Any) -> Execution:
+        """Executes it on a thread of its own; see `Module.start`."""
+        ...
+
+    def map(self, values: Iterable[Any], /, *args: Any, **options: Any) -> Iterator[Any]:
+        """Applies it to each of many values; see `Module.map`."""
+        ...
+
 
 def python_function(module: Module, function: Function) -> ModuleFunction:
     """Makes the Python function of one of a module's functions."""
@@ -255,7 +336,10 @@ def python_function(module: Module, function: Function) -> ModuleFunction:
     made.__doc__ = docstring(function)
     made.__signature__ = signature(function)
     made.function = function
-    made.batch = partial(module.batch, function.name)  # type: ignore[method-assign]  # a function has no methods
+    # A function has no methods.
+    made.batch = partial(module.batch, function.name)  # type: ignore[method-assign]
+    made.start = partial(module.start, function.name)  # type: ignore[method-assign]
+    made.map = partial(module.map, function=function.name)  # type: ignore[method-assign]
     return made
 
 

@@ -26,11 +26,11 @@ from akatsuki_wasm.sandbox.lift import unflattener
 from akatsuki_wasm.sandbox.lower import converter
 from akatsuki_wasm.sandbox.scalars import Mismatch, double, f32_bits, f32_value, integer
 from akatsuki_wasm.sandbox.stack import large_here
-from akatsuki_wasm.sandbox.traps import SliceOver
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from akatsuki_wasm.errors import AkatsukiError
     from akatsuki_wasm.sandbox.plans import CallPlan
 
 SLICE = 10
@@ -73,11 +73,12 @@ class DirectInstance(Instance):
         invoke = partial(ffi.call_unchecked, self._context, scratch.func.of, scratch.slots, slots, scratch.trap)
         return invoke, ffi.view(scratch.slots, slots * ffi.RAW_SIZE), ffi.view(scratch.trap, ffi.POINTER_SIZE)
 
-    def failure(self, error: int | None) -> Exception:
-        """The error of a call that failed."""
+    def failure(self, error: int | None) -> AkatsukiError | None:
+        """The error of a call that failed, or None for one that was ended because its slice was over."""
         if error:
             return GuestTrap(f"{self.function} failed: {ffi.take_error(error)}", kind="error")
-        return self._take_trap(allocating=False)
+        facts = self._take_facts()
+        return None if facts.kind == "interrupt" else self._error_of(facts, allocating=False)
 
 
 class DirectFunction:
@@ -204,7 +205,7 @@ class DirectFunction:
         if self._instance is not None:
             failure = self._instance.failure(error)
             self._unbind(_nobody)
-            if not isinstance(failure, SliceOver):
+            if failure is not None:
                 self._bind()
                 raise failure
         with self._make_sliced() as sliced:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from akatsuki_wasm.contracts import Limits
+    from akatsuki_wasm.errors import AkatsukiError
     from akatsuki_wasm.sandbox.cache import CompiledModule
     from akatsuki_wasm.sandbox.watch import Watch
 
@@ -267,8 +268,11 @@ class Instance:
         trap, scratch.trap_cell.value = scratch.trap_cell.value, None
         return ffi.take_trap(trap or 0)
 
-    def _take_trap(self, *, allocating: bool) -> Exception:
-        facts, panic, used = self._take_facts(), self._panic_text(), self.memory_bytes
+    def _take_trap(self, *, allocating: bool) -> AkatsukiError:
+        return self._error_of(self._take_facts(), allocating=allocating)
+
+    def _error_of(self, facts: ffi.TrapFacts, *, allocating: bool) -> AkatsukiError:
+        panic, used = self._panic_text(), self.memory_bytes
         return error_of_trap(facts, self.function, self.limits, panic, used, allocating=allocating)
 
     # ---------------------------------------------------------------- memory

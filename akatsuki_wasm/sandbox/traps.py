@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from akatsuki_wasm.errors import AkatsukiError, ExecuteError, GuestTrap, InvalidModuleError
+from akatsuki_wasm.errors import AkatsukiError, GuestTrap, InvalidModuleError
 from akatsuki_wasm.sandbox.limits import out_of_fuel, out_of_memory
 
 if TYPE_CHECKING:
@@ -34,10 +34,6 @@ _ALLOCATION_NAMES = ("alloc_error", "rust_oom", "rg_oom")
 """Parts of the names of the functions in which Rust gives up after a refused allocation."""
 
 
-class SliceOver(ExecuteError):  # noqa: N818 - never leaves the sandbox: the call is made again
-    """A direct call was ended because its slice was over."""
-
-
 def error_of_trap(
     facts: TrapFacts, function: str, limits: Limits, panic: str | None, memory_bytes: int, *, allocating: bool
 ) -> AkatsukiError:
@@ -55,8 +51,6 @@ def error_of_trap(
         memory_bytes: Size of the memory when it trapped.
         allocating: Whether it happened in ``cabi_realloc``.
     """
-    if facts.kind == "interrupt":
-        return SliceOver(f"{function} was ended at the end of its slice")
     if facts.kind == "out_of_fuel":
         return out_of_fuel(function, limits)
     if facts.kind == "unreachable":
