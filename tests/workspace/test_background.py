@@ -107,7 +107,7 @@ def test_results_of_many_come_in_order(filters: Module) -> None:
 
 
 def test_parameters_go_to_every_one(filters: Module) -> None:
-    (first, second) = filters.lighten.map(pictures(2), by=0.5)
+    (first, second) = filters.lighten.map(pictures(2), by=128.0)
     assert (first[0, 0, 0], second[0, 0, 0]) == (128, 129)
     (first,) = filters.lighten.map(pictures(1), 255.0)
     assert first[0, 0, 0] == 255
