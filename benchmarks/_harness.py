@@ -21,6 +21,7 @@ import json
 import math
 import os
 import statistics
+import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass, field
@@ -259,6 +260,15 @@ def _time(call: Callable[[], Any], number: int) -> float:
         return (time.perf_counter() - started) / number
     finally:
         gc.enable()
+
+
+def new_process(program: str, *arguments: str) -> dict[str, Any]:
+    """What a program beside this file prints as JSON, in a process of its own."""
+    path = Path(__file__).with_name(program)
+    done = subprocess.run([sys.executable, str(path), *arguments], stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"error: {program} failed")  # its own words are above
+    return json.loads(done.stdout)
 
 
 def duration(seconds: float) -> str:

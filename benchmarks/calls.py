@@ -7,11 +7,8 @@ are shown, and ours, which always has them, is judged against the faster.
 
 from __future__ import annotations
 
-import json
 import statistics
 import struct
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +17,7 @@ import _bare
 import wasmtime
 from _extism import ADD, INVERT, Extism
 from _guests import VINTAGE, design, executable, from_text, workspace
-from _harness import Race, Run, duration, equal, main
+from _harness import Race, Run, duration, equal, main, new_process
 
 from akatsuki_wasm.contracts import Call
 from akatsuki_wasm.sandbox.engine import process_engine
@@ -153,12 +150,11 @@ def first_calls(run: Run, made: Workspace) -> None:
 def _processes(guest: Artifact | Any, folder: Path, count: int) -> dict[str, list[float]]:
     wasm = folder / "guest.wasm"
     wasm.write_bytes(guest.wasm)
-    program = [sys.executable, str(Path(__file__).with_name("_first_call.py")), str(wasm), str(folder / "compiled")]
     times: dict[str, list[float]] = {}
     for turn in range(count + 1):
-        done = subprocess.run(program, check=True, capture_output=True, text=True)
+        found = new_process("_first_call.py", str(wasm), str(folder / "compiled"))
         if turn:  # the first process writes the compiled file
-            for name, seconds in json.loads(done.stdout).items():
+            for name, seconds in found.items():
                 times.setdefault(name, []).append(seconds)
     return times
 

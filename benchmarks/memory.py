@@ -5,14 +5,11 @@ The most resident memory that the process had by the end of the run, less what i
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 from _guests import design, workspace
-from _harness import Run, main
+from _harness import Run, main, new_process
 
 ROWS, QUICK_ROWS = 50_000_000, 5_000_000
 MORE = 200_000_000
@@ -35,11 +32,7 @@ def measure(run: Run) -> None:
         wasm.write_bytes(module.wasm)
         for threads in (1, 2):
             name = module.manifest.functions[0].name
-            program = [sys.executable, str(Path(__file__).with_name("_memory_run.py"))]
-            done = subprocess.run(
-                [*program, str(wasm), name, str(rows), str(threads)], check=True, capture_output=True, text=True
-            )
-            taken = json.loads(done.stdout)["all"]
+            taken = new_process("_memory_run.py", str(wasm), name, str(rows), str(threads))["all"]
             run.judge(
                 f"peak memory, {rows:,} rows of float64, {'one thread' if threads == 1 else 'two threads'}",
                 megabytes(taken),
