@@ -266,11 +266,22 @@ class ArgumentError(ExecuteError):
     code = "argument"
 
 
+MAX_GUEST_TEXT = 10_000
+"""Characters of a guest's words in an error."""
+
+
+def one_line(text: str) -> str:
+    """A text that somebody else wrote, on one line, without what could move a terminal's cursor, and not endless."""
+    clipped = text if len(text) <= MAX_GUEST_TEXT else f"{text[:MAX_GUEST_TEXT]}…"
+    words = " ".join(clipped.split())
+    return words if words.isprintable() else "".join(each if each.isprintable() else "\ufffd" for each in words)
+
+
 class GuestError(ExecuteError):
     """The function itself answered with an error (``Err`` of a Rust ``Result``).
 
     Args:
-        message: What it said, one line.
+        message: What it said; it is put on one line.
         value: The error itself where it is no text: of a component's ``result<_, T>``, the contract value of T.
         hint: The next thing to do.
     """
@@ -278,7 +289,7 @@ class GuestError(ExecuteError):
     code = "guest-error"
 
     def __init__(self, message: str, *, value: Any = None, hint: str = "") -> None:
-        super().__init__(message, hint=hint)
+        super().__init__(one_line(message) or "the function failed and does not say why", hint=hint)
         self.value = value
 
 
@@ -294,7 +305,7 @@ class GuestTrap(ExecuteError):  # noqa: N818 - a trap is WebAssembly's own word 
     code = "guest-trap"
 
     def __init__(self, message: str, *, kind: str = "unknown", hint: str = "") -> None:
-        super().__init__(message, hint=hint)
+        super().__init__(one_line(message), hint=hint)
         self.kind = kind
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import wasmtime
 from cachetools import LRUCache
 
-from akatsuki_wasm.errors import InvalidModuleError
+from akatsuki_wasm.errors import InvalidModuleError, one_line
 from akatsuki_wasm.sandbox import ffi
 from akatsuki_wasm.sandbox.plans import Plans
 
@@ -45,7 +45,7 @@ class CompiledModule:
         if imports:
             shown = ", ".join(imports[:8]) + (f" and {len(imports) - 8} more" if len(imports) > 8 else "")
             raise InvalidModuleError(
-                f"the module imports {shown}: nothing is provided to a module",
+                f"the module imports {one_line(shown)}: nothing is provided to a module",
                 hint="build it for wasm32-unknown-unknown, without files, network, clocks or host functions",
             )
         self.engine = engine

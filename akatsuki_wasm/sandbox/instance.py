@@ -129,7 +129,9 @@ class Instance:
         if scratch.error_cell.value:
             raise error_of_instantiation(self._take_error(), self.function, self.limits)
         if scratch.trap_cell.value:
-            raise self._take_trap(allocating=False)
+            # No instance came of it, and so no memory to look into: the scratch still names those of an earlier one,
+            # which the engine takes for a mix-up of stores and aborts the process.
+            raise error_of_trap(self._take_facts(), self.function, self.limits, None, 0, allocating=False)
         if self.compiled.has_memory:
             self._find(b"memory", scratch.memory, ffi.EXTERN_MEMORY)
 
@@ -340,7 +342,7 @@ class Instance:
 
     def reader(self) -> Reader:
         """The memory for lifting results out of it."""
-        return Reader(self.refresh(), self.function, self.limits)
+        return Reader(self.refresh(), self.function, self.limits, self._watch.look)
 
     def _panic_text(self) -> str | None:
         """What the guest's panic hook left, ``""`` if it left nothing, None for a module without such a hook.

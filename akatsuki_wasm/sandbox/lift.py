@@ -27,8 +27,10 @@ from akatsuki_wasm.sandbox.scalars import DTYPES, f32_value
 if TYPE_CHECKING:
     from akatsuki_wasm.contracts import Limits
 
-OBJECT_BYTES = 32
-"""What an element that becomes a Python object is charged at least: that much it takes in the host."""
+OBJECT_BYTES, ARRAY_BYTES = 64, 160
+"""What an element that becomes a Python object, or a numpy array, is charged at least: that much it takes in the host."""
+_STEP = 1024
+"""Elements between two looks at the clock: some of a millisecond, or some tens where each is a large record."""
 
 
 def broken(function: str, kind: str, text: str) -> GuestTrap:
@@ -47,14 +49,31 @@ class Reader:
         view: The whole memory.
         function: For messages.
         limits: The execution's.
+        look: Raises when the execution's time is over. A list of 16 million strings takes seconds to copy, and the
+            guest microseconds to make.
     """
 
-    __slots__ = ("function", "left", "limits", "size", "view")
+    __slots__ = ("_look", "_steps", "function", "left", "limits", "size", "view")
 
-    def __init__(self, view: memoryview, function: str, limits: Limits) -> None:
+    def __init__(
+        self, view: memoryview, function: str, limits: Limits, look: Callable[[str], None] = lambda function: None
+    ) -> None:
         self.view, self.function, self.limits = view, function, limits
         self.size = len(view)
         self.left = limits.result_bytes
+        self._look, self._steps = look, 0
+
+    def step(self, count: int) -> None:
+        """Counts elements that are about to be copied, and looks at the clock now and then.
+
+        Raises:
+            ExecutionTimeout: The execution's time is over.
+            ExecutionCancelled: It was cancelled.
+        """
+        self._steps += count
+        if self._steps >= _STEP:
+            self._steps = 0
+            self._look(self.function)
 
     def spend(self, size: int) -> None:
         """Counts bytes that are about to be copied, after their area was checked.
@@ -154,13 +173,19 @@ def _load_list(element: wit.Type) -> Load:
 
         return numbers
 
-    load, charge = loader(element), max(size, OBJECT_BYTES)
+    is_array = isinstance(element, wit.List) and isinstance(element.element, wit.Primitive) and element.element.is_number
+    load, charge = loader(element), max(size, ARRAY_BYTES if is_array else OBJECT_BYTES)
 
     def values(reader: Reader, address: int) -> list[Any]:
         start, count = _PAIR.unpack_from(reader.view, address)
         start = reader.area(start, count * size, alignment, what)
         reader.spend(count * charge)
-        return [load(reader, start + index * size) for index in range(count)]
+        found: list[Any] = []
+        for first in range(0, count, _STEP):
+            some = min(_STEP, count - first)
+            reader.step(some)
+            found += [load(reader, start + index * size) for index in range(first, first + some)]
+        return found
 
     return values
 
