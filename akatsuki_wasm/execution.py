@@ -21,7 +21,14 @@ from akatsuki_wasm.contracts import (
     StoredModule,
     User,
 )
-from akatsuki_wasm.errors import AkatsukiError, ArgumentError, ExecutionTimeout, GuestError, PermissionDeniedError
+from akatsuki_wasm.errors import (
+    AkatsukiError,
+    ArgumentError,
+    ExecutionCancelled,
+    ExecutionTimeout,
+    GuestError,
+    PermissionDeniedError,
+)
 from akatsuki_wasm.values.bind import bind
 from akatsuki_wasm.values.python import lift, lower, wants_arrays
 
@@ -50,6 +57,23 @@ class BatchResult(NamedTuple):
 
     values: Any
     errors: list[RowError]
+
+
+class _Reporter:
+    """Calls the user's function; what it raises ends the execution, and is kept to be raised when that has ended."""
+
+    def __init__(self, progress: Callable[[int, int], None], control: Control) -> None:
+        self._progress, self._control = progress, control
+        self.error: Exception | None = None
+
+    def __call__(self, done: int, rows: int) -> None:
+        if self.error is not None:
+            return
+        try:
+            self._progress(done, rows)
+        except Exception as exc:  # noqa: BLE001 - raised by the executor, past the plugin, which would be blamed for it
+            self.error = exc
+            self._control.cancel()
 
 
 class Executor:
@@ -119,7 +143,7 @@ class Executor:
         *,
         on_error: OnError = "raise",
         threads: int | None = None,
-        control: Control | None = None,
+        progress: Callable[[int, int], None] | None = None,
         timeout_ms: int | None = None,
     ) -> tuple[ExecutionResult, Any]:
         """Applies a function to whole columns; see `akatsuki_wasm.module.Module.batch`.
@@ -144,7 +168,17 @@ class Executor:
                 f"no argument of {function.name} is a column",
                 hint="Give a Series, a 1-D numpy array or an Arrow array; a list becomes one by pandas.Series(…).",
             )
-        return self._batch(module, function, values, limits, on_error=on_error, threads=threads, control=control)
+        control = Control()
+        reporter = None if progress is None else _Reporter(progress, control)
+        control.progress = reporter
+        try:
+            done = self._batch(module, function, values, limits, on_error=on_error, threads=threads, control=control)
+        except ExecutionCancelled:
+            if reporter is None or reporter.error is None:
+                raise
+        if reporter is not None and reporter.error is not None:
+            raise reporter.error
+        return done
 
     def _batch(
         self,

@@ -158,7 +158,7 @@ class Module:
             on_error: What becomes of rows that the function answers with an error: ``raise`` raises a `GuestError` that
                 names the first, ``null`` makes them null, ``collect`` too and gives the errors back.
             threads: Most threads that compute; all cores where None.
-            progress: Called with (rows done, rows in all) now and then, on this thread.
+            progress: Called with (rows done, rows in all) now and then, on this thread. What it raises ends the batch.
             timeout_ms: As in `call`; for the whole batch.
             named: Values by parameter name.
 
@@ -176,7 +176,7 @@ class Module:
             named,
             on_error=on_error,
             threads=threads,
-            control=Control(progress),
+            progress=progress,
             timeout_ms=timeout_ms,
         )
         return result[1]
