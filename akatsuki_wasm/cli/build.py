@@ -51,7 +51,7 @@ def build(source: Path, out: Path | None, name: str | None, as_json: bool) -> No
         emit(_artifact_json(artifact, name or path.stem, path))
         return
     for warning in artifact.warnings:
-        say(f"warning: {warning}")
+        say(f"warning: {warning}" + (f"\n  {warning.help}" if warning.help else ""))
     click.echo(f"module    {path}")
     click.echo(f"digest    {artifact.digest}")
     for function in artifact.manifest.functions:

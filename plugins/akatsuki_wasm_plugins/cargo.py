@@ -27,6 +27,7 @@ class CargoPlugin:
         # Imported here because they bring tree-sitter and jinja2, which most commands do not need.
         from akatsuki_wasm.rust.build import BuildLimits, build_crate
         from akatsuki_wasm.rust.glue import finish, render_crate
+        from akatsuki_wasm.rust.idioms import slow_idioms
         from akatsuki_wasm.rust.signatures import parse_source
         from akatsuki_wasm.rust.toolchain import find_toolchain
 
@@ -45,7 +46,8 @@ class CargoPlugin:
         }
         manifest = interface.to_manifest(facts)
         build = {**facts, "abi": ABI_VERSION, "toolchain": toolchain.kind, "seconds": round(output.seconds, 3)}
-        return Artifact(finish(output.wasm, manifest), manifest, source.rust, {"build": build}, output.warnings)
+        warnings = (*output.warnings, *slow_idioms(source.rust))
+        return Artifact(finish(output.wasm, manifest), manifest, source.rust, {"build": build}, warnings)
 
     def _cache_dir(self) -> Any:
         if self._settings is None:
