@@ -250,16 +250,17 @@ class _Loader:
         try:
             type_ = wit.parse(text, self.known)
         except ValueError as exc:
-            raise invalid(f"{where}: {exc}") from exc
+            said = str(exc).replace(repr(text), _shown(text))  # the text may be as long as the document
+            raise invalid(f"{where}: {said}") from exc
         if weight(type_) > MAX_TYPE_WEIGHT:
-            raise invalid(f"{where}: {text!r} has more than {MAX_TYPE_WEIGHT} parts")
+            raise invalid(f"{where}: {_shown(text)} has more than {MAX_TYPE_WEIGHT} parts")
         payload: wit.Type | None = type_
         if is_result and isinstance(type_, wit.Result):
             payload = type_.ok
             if self.is_contract and type_.err != wit.STRING:
-                raise invalid(f"{where}: {text!r} has an error that is no text: expected result<…, string>")
+                raise invalid(f"{where}: {_shown(text)} has an error that is no text: expected result<…, string>")
         if self.is_contract and payload is not None and (problem := misplaced(payload)):
-            raise invalid(f"{where}: {text!r} {problem}")
+            raise invalid(f"{where}: {_shown(text)} {problem}")
         return type_
 
     def object(
