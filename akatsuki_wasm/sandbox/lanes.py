@@ -208,8 +208,9 @@ class GuestLane:
         if int(found[:, 0].max()) >= rows:
             row = int(found[:, 0].max())
             raise broken(self._plan.name, "list_out_of_bounds", f"a failed row {row:,} of {rows:,}")
-        if self._output.max_errors < count:  # by row, as the guest's word on their order is not taken
-            found = found[np.argsort(found[:, 0], kind="stable")[: self._output.max_errors]]
+        wanted = self._output.errors_wanted(start)
+        if wanted < count:  # by row, as the guest's word on their order is not taken
+            found = found[np.argsort(found[:, 0], kind="stable")[:wanted]]
         self._output.spend(int(found[:, 2].sum()) + len(found) * ROW_ERROR_BYTES)
         errors = [RowError(start + row, reader.text(text_at, size)) for row, text_at, size in found.tolist()]
         self._output.fail(errors, count)

@@ -49,7 +49,7 @@ class Output:
         self._texts: dict[int, Texts] = {}
         self._errors: list[RowError] = []
         self._failed = 0
-        self.max_errors = rows if max_errors is None else max_errors
+        self._max_errors = rows if max_errors is None else max_errors
         is_text = type_.name in ("string", "char")
         # Not zeroed: every row is written, and pages that were touched here would be touched twice.
         self.values: Array | None = None if is_text else np.empty(rows, DTYPES[type_.name])
@@ -79,6 +79,13 @@ class Output:
         """Takes the texts of rows from `start` on, checked and copied already."""
         self._texts[start] = texts
 
+    def errors_wanted(self, start: int) -> int:
+        """How many errors of rows from `start` on may still be among the first ones."""
+        if self._max_errors >= self._rows:
+            return self._max_errors
+        with self._lock:
+            return max(0, self._max_errors - sum(error.row < start for error in self._errors))
+
     def fail(self, errors: Iterable[RowError], count: int) -> None:
         """Takes errors of some rows, of which `count` failed in all."""
         with self._lock:
@@ -87,7 +94,7 @@ class Output:
 
     def value(self) -> BatchValue:
         """All of it, when every row is done."""
-        errors = tuple(sorted(self._errors)[: self.max_errors])
+        errors = tuple(sorted(self._errors)[: self._max_errors])
         values: Any = self.values
         if values is None:
             values = tuple(self._texts[start] for start in sorted(self._texts))

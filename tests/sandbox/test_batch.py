@@ -10,6 +10,8 @@ from wat_guests import ALLOCATOR, function, guest
 
 from akatsuki_wasm.contracts import BatchCall, Column, ExecutableModule, Limits
 from akatsuki_wasm.errors import ArgumentError, GuestTrap, InvalidModuleError, ResultTooLargeError
+from akatsuki_wasm.sandbox.feed import CHUNK_ROWS
+from akatsuki_wasm.sandbox.texts import encode
 
 if TYPE_CHECKING:
     from akatsuki_wasm.sandbox.sandbox import Sandbox
@@ -72,6 +74,7 @@ def words(**at: int) -> str:
     return "".join(f"(i32.store offset={int(k[1:]) * 4} (local.get $f) (i32.const {v}))" for k, v in at.items())
 
 
+END = "(i32.store offset=8 (i32.load offset=8 (local.get $f)) (i32.const 2))"
 OFFSETS = "(i32.store offset=4 (i32.load offset=8 (local.get $f)) (i32.const {}))"
 
 
@@ -87,6 +90,17 @@ OFFSETS = "(i32.store offset=4 (i32.load offset=8 (local.get $f)) (i32.const {})
         (words(w6=1, w7=64) + "(i32.store (i32.const 64) (i32.const 2))", "f64", "a failed row 2 of 2"),
         (OFFSETS.format(9), "string", "offsets of strings are not in order"),
         (words(w5=200000), "string", "strings would be 200,000 bytes at 0x0, past its memory of 131,072 bytes"),
+        (
+            OFFSETS.format(1) + END + words(w5=2) + "(i32.store8 (i32.const 0) (i32.const 0xff))",
+            "string",
+            "a string is not UTF-8",
+        ),
+        (
+            # Two bytes of one character, cut between them.
+            OFFSETS.format(1) + END + words(w5=2) + "(i32.store16 (i32.const 0) (i32.const 0xa9c3))",
+            "string",
+            "a string is not UTF-8",
+        ),
         (
             "(i64.store (i32.load offset=8 (local.get $f)) (i64.const 0xd800))"
             "(i32.store8 (i32.load offset=12 (local.get $f)) (i32.const 1))",
@@ -110,6 +124,45 @@ def test_where_results_lie_is_the_hosts_word(sandbox: Sandbox) -> None:
 def test_texts_of_a_batch_are_counted(sandbox: Sandbox) -> None:
     with pytest.raises(ResultTooLargeError, match=r"^the result of f is larger than its limit of 1,000 bytes$"):
         run(sandbox, lying(words(w5=1001), "string"), "f", Column(np.array([1.0])), rows=1, result_bytes=1000)
+
+
+class Counted:
+    """A source of numbers that notes what it was asked for."""
+
+    def __init__(self, rows: int) -> None:
+        self.rows, self.asked = rows, []
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def part(self, start: int, stop: int) -> Column:
+        self.asked.append((start, stop))
+        rows = np.arange(start, stop, dtype=np.int32)
+        return Column(rows, rows % 3 != 0)
+
+
+def test_a_source_is_read_part_by_part(sandbox: Sandbox) -> None:
+    source = Counted(150_000)
+    got = run(sandbox, PLAIN, "divide", Column(source), Column(1, broadcast=True), rows=150_000)
+    assert got.tolist() == [row if row % 3 else None for row in range(150_000)]
+    assert source.asked[0][0] == 0
+    assert [stop for _, stop in source.asked[:-1]] == [start for start, _ in source.asked[1:]]
+    assert max(stop - start for start, stop in source.asked) <= CHUNK_ROWS
+
+
+def test_texts_and_sources_that_do_not_fit(sandbox: Sandbox) -> None:
+    class Wrong(Counted):
+        def part(self, start: int, stop: int) -> Column:
+            return Column(np.full(stop - start, 2**40))
+
+    with pytest.raises(ArgumentError) as caught:
+        run(sandbox, PLAIN, "next", Column(encode(["a", "bc"], None)), rows=2)
+    assert str(caught.value) == "argument a[1] of next: expected char (one character), got 'bc' (str)"
+    with pytest.raises(ArgumentError) as caught:
+        run(sandbox, PLAIN, "divide", Column(Wrong(2)), Column(1, broadcast=True), rows=2)
+    assert str(caught.value) == (f"argument a of divide: expected s32 (-2147483648 to 2147483647), got {2**40} (int64)")
+    got = run(sandbox, PLAIN, "next", Column(encode(["a", "é", "日"], None)), rows=3)
+    assert got.tolist() == ["b", "ê", "旦"]
 
 
 def test_a_batch_export_of_another_type(sandbox: Sandbox) -> None:

@@ -33,8 +33,10 @@ from akatsuki_wasm.errors import (
     GuestError,
     GuestTrap,
     MemoryLimitError,
+    ResultTooLargeError,
     ToolchainError,
 )
+from akatsuki_wasm.sandbox.texts import encode
 
 if TYPE_CHECKING:
     from akatsuki_wasm.sandbox.sandbox import Sandbox
@@ -234,6 +236,26 @@ def test_failed_rows_have_their_place_in_the_whole_batch(sandbox: Sandbox, guest
     )
     assert np.flatnonzero(~got.valid).tolist() == [3, 70_000, 149_999]
     assert got.values.dtype == np.uint8
+
+
+def test_as_many_errors_as_are_wanted(sandbox: Sandbox, guests: ExecutableModule) -> None:
+    numbers = Column(np.arange(-70_000, 70_000, dtype=np.int32))
+    wanted = {0: (), 2: (RowError(0, "-70000 is no byte"), RowError(1, "-69999 is no byte"))}
+    for most, errors in wanted.items():
+        call = BatchCall("narrow", (numbers,), 140_000, max_errors=most)
+        got = sandbox.execute(guests, call, Limits(result_bytes=1000)).value
+        assert (got.errors, got.unlisted) == (errors, 140_000 - 256 - most)
+        assert np.count_nonzero(got.valid) == 256
+    with pytest.raises(ResultTooLargeError):
+        sandbox.execute(guests, BatchCall("narrow", (numbers,), 140_000), Limits(result_bytes=1000))
+
+
+def test_the_result_limit_is_for_all_threads_together(sandbox: Sandbox, guests: ExecutableModule) -> None:
+    texts = Column(encode(["x" * 100] * 300_000, None))
+    call = BatchCall("shout", (texts,), 300_000, threads=4)
+    assert sandbox.execute(guests, call, Limits(result_bytes=30_000_000)).value.rows == 300_000
+    with pytest.raises(ResultTooLargeError):
+        sandbox.execute(guests, call, Limits(result_bytes=29_999_999))
 
 
 @pytest.mark.parametrize(
