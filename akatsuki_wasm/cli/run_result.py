@@ -16,7 +16,7 @@ from akatsuki_wasm.values.text import contains_image, plain, printable, show
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from akatsuki_wasm.contracts import Function
+    from akatsuki_wasm.contracts import ExecutionResult, Function
     from akatsuki_wasm.module import Module
 
 
@@ -56,9 +56,7 @@ def execute_and_show(
             {
                 "result": data,
                 "output": [str(path) for path in saver.saved] or (None if output is None else [str(output)]),
-                "executionTimeMs": result.execution_time_ms,
-                "memoryUsedBytes": result.memory_used_bytes,
-                "cacheHit": result.cache_hit,
+                **cost(result),
                 "module": {**module.to_dict(), "ownerType": module.stored and module.stored.owner_type},
             }
         )
@@ -66,12 +64,24 @@ def execute_and_show(
     if isinstance(result.value, bytes) and not sys.stdout.isatty():
         # What a command wrote, as it wrote it.
         if output is None:
-            click.get_binary_stream("stdout").write(result.value)
+            click.echo(result.value, nl=False)
     elif function.result is not None and (output is None or saver.saved):
         text = show(data)
         click.echo(printable(text) if sys.stdout.isatty() else text)
     if sys.stderr.isatty():
         say(f"{function.name} took {result.execution_time_ms:.1f} ms, {result.memory_used_bytes / 1e6:.1f} MB")
+
+
+def cost(result: ExecutionResult) -> dict[str, Any]:
+    """What an execution cost, as JSON has it."""
+    return {
+        "executionTimeMs": result.execution_time_ms,
+        "instantiationTimeMs": result.instantiation_time_ms,
+        "totalTimeMs": result.total_time_ms,
+        "memoryUsedBytes": result.memory_used_bytes,
+        "fuelUsed": result.fuel_used,
+        "cacheHit": result.cache_hit,
+    }
 
 
 def check_output(function: Function, inputs: Sequence[Path], output: Path | None, force: bool) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from akatsuki_wasm.contracts import Control, Limits
     from akatsuki_wasm.sandbox.instance import Instance
 
-LONGEST_SLICE_S = 0.05
+LONGEST_SLICE_S = 0.03
 """A guest gives control back at least this often: what a cancellation or a signal waits for at most, besides a tick.
 Shorter slices cost nothing where Python is idle; with busy Python threads, each wait for the GIL takes up to 5 ms for
 each of them."""

@@ -47,7 +47,9 @@ def test_json(akatsuki: Any, pictures: str, photo: Path) -> None:
     assert (done.code, done.err) == (0, "")
     found = done.json
     assert found["result"] == "out.png"
-    assert found["executionTimeMs"] > 0
+    assert 0 < found["executionTimeMs"] < found["totalTimeMs"]
+    assert 0 < found["instantiationTimeMs"] < found["totalTimeMs"]
+    assert found["fuelUsed"] is None
     assert found["memoryUsedBytes"] > 0
     assert found["cacheHit"] is False
     assert {"id", "name", "version", "digest", "functions", "ownerType"} <= set(found["module"])
