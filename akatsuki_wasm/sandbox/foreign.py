@@ -13,6 +13,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
@@ -90,28 +91,30 @@ def _run(arguments: list[str], wasm: bytes, wall_s: float) -> tuple[int, bytes, 
     """Exit code (negative for a signal), standard output, last line of standard error."""
     command = [sys.executable, "-I", "-S", "-c", _START.format(path=sys.path), *arguments, str(os.getpid())]
     try:
-        child = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={},
-            start_new_session=True,
-        )
+        # A file without a name, not a pipe: `communicate` stops writing when its time is over, and does not go on.
+        with tempfile.TemporaryFile() as given:
+            given.write(wasm)
+            given.seek(0)
+            child = subprocess.Popen(
+                command,
+                stdin=given,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env={},
+                start_new_session=True,
+            )
     except OSError as exc:
         raise ExecuteError(
             f"the module was not built here, and the child process that compiles such could not start: {exc.strerror}",
             hint=f"see that {sys.executable or 'the Python interpreter'} can be run",
         ) from exc
     deadline = time.monotonic() + wall_s
-    sent: bytes | None = wasm
     try:
         while True:
             try:
-                image, said = child.communicate(sent, timeout=_PATIENCE_S)
+                image, said = child.communicate(timeout=_PATIENCE_S)
                 break
             except subprocess.TimeoutExpired:
-                sent = None
                 if time.monotonic() >= deadline:
                     break
     finally:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import wasmtime
 
+from akatsuki_wasm import binary
 from akatsuki_wasm.errors import DigestMismatchError, InvalidModuleError
 from akatsuki_wasm.sandbox.foreign import compile_foreign
 from akatsuki_wasm.sandbox.stack import with_large_stack
@@ -54,10 +55,27 @@ def load(engine: ProcessEngine, module: ExecutableModule, files: CompiledFiles |
         if module.built_here
         else (compile_foreign(engine, wasm))
     )
+    _refuse_vectors(wasm)
     log.debug("compiled %s, %d bytes, in %.1f ms", got[:12], len(wasm), (time.perf_counter() - started) * 1e3)
     if files is not None:
         files.save(made, engine, module.digest)
     return made
+
+
+def _refuse_vectors(wasm: bytes) -> None:
+    """Refuses a valid module that exports a function of SIMD vectors.
+
+    Nobody can call one, and the C API aborts the process when it is asked for such a type. Nothing that was kept in a
+    file has any: it is not reached for those.
+    """
+    if b"\x7b" not in wasm:
+        return
+    for name, core in binary.read(wasm).function_exports().items():
+        if "v128" in core.params or "v128" in core.results:
+            raise InvalidModuleError(
+                f"the module exports {name[:200]!r}, a function of SIMD vectors: {core}",
+                hint="pass vectors in memory, or do not export it",
+            )
 
 
 def compile_bytes(engine: wasmtime.Engine, wasm: bytes) -> wasmtime.Module:

@@ -14,6 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from akatsuki_wasm import wit
+from akatsuki_wasm.binary import Reader, sections
 from akatsuki_wasm.contracts import MIB, Call, Control, ExecutableModule, Limits
 from akatsuki_wasm.errors import AkatsukiError, InvalidModuleError
 from akatsuki_wasm.manifest import SECTION
@@ -21,6 +22,7 @@ from akatsuki_wasm.registry.validation import examine
 from akatsuki_wasm.testing import hostile_answers, hostile_batch, hostile_limits, hostile_traps, hostile_uploads
 from akatsuki_wasm.testing.hostile_case import GOOD, PATIENCE_S, shown
 from akatsuki_wasm.testing.hostile_deploy import packed
+from akatsuki_wasm.testing.hostile_wasm import HEADER, leb128, section, vector
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +32,19 @@ if TYPE_CHECKING:
     from akatsuki_wasm.testing.hostile_case import Execute
 
 LIMITS = Limits(timeout_ms=20, memory_bytes=16 * MIB, result_bytes=MIB)
+_CODE = 10
+_INSTRUCTIONS = (
+    b"\x01",
+    b"\x1a",
+    b"\x00",
+    b"\x0f",
+    b"\x41\x00",
+    b"\x41\x7f",
+    b"\x20\x00",
+    b"\x40\x00",
+    b"\x10\x00",
+    b"\x45",
+)
 FOREIGN = 100
 """One in so many is said not to be built here."""
 _EDGES = (0, 1, 0x7F, 0x80, 0xFF, 0x0B, 0x40, 0x60, 0xFC, 0xFD)
@@ -61,10 +76,53 @@ def mutation(number: int, seed: int = 0) -> tuple[bytes, Manifest]:
     wasm, manifest = draw.choice(corpus())
     # The description is long, and what it says is checked first: mostly it is left alone, so that the rest is met.
     kept = wasm.rfind(SECTION.encode()) - 4 if draw.random() < 0.8 else len(wasm)
-    data = bytearray(wasm[:kept])
+    changed = _inside(draw, wasm[:kept]) if draw.random() < 0.7 else _anywhere(draw, wasm[:kept])
+    return changed + wasm[kept:], manifest
+
+
+def _anywhere(draw: random.Random, wasm: bytes) -> bytes:
+    data = bytearray(wasm)
     for _ in range(draw.choice((1, 1, 1, 2, 3, 8))):
         draw.choice(_CHANGES)(draw, data)
-    return bytes(data) + wasm[kept:], manifest
+    return bytes(data)
+
+
+def _inside(draw: random.Random, wasm: bytes) -> bytes:
+    """Changes the content of one section, or of one function, and has the lengths around it right again."""
+    parts = [(code, reader.take(reader.end - reader.position)) for code, reader in sections(wasm)]
+    if not parts:
+        return _anywhere(draw, wasm)
+    index = draw.choice([at for at, (code, _) in enumerate(parts) for _ in range(6 if code == _CODE else 1)])
+    code, content = parts[index]
+    if code == _CODE:
+        reader = Reader(content, 0, len(content), "the code section")
+        bodies = [bytearray(body) for body in reader.items(lambda: reader.take(reader.unsigned()))]
+        _nudge_some(draw, draw.choice(bodies))
+        content = vector([leb128(len(body)) + body for body in bodies])
+    else:
+        data = bytearray(content)
+        _nudge_some(draw, data)
+        content = bytes(data)
+    parts[index] = code, content
+    return HEADER + b"".join(section(code, content) for code, content in parts)
+
+
+def _nudge_some(draw: random.Random, data: bytearray) -> None:
+    for _ in range(draw.choice((1, 1, 2, 3))):
+        at = draw.randrange(max(len(data), 1))
+        match draw.randrange(8):
+            case 0:
+                del data[at : at + 1]
+            case 1:
+                data[at:at] = draw.choice(_INSTRUCTIONS)
+            case 2 if data:
+                data[at] = draw.choice(_EDGES)
+            case 3 if data:
+                data[at] = draw.randrange(256)
+            case 4 if data:
+                data[at] ^= 1 << draw.randrange(8)
+            case _ if data:
+                data[at] = (data[at] + draw.choice((-1, 1))) & 0xFF
 
 
 def _place(draw: random.Random, data: bytearray) -> int:
