@@ -237,7 +237,7 @@ class Reader:
         return Export(self.name(), self.kind(), self.unsigned())
 
 
-def _sections(wasm: bytes) -> Iterator[tuple[int, Reader]]:
+def sections(wasm: bytes) -> Iterator[tuple[int, Reader]]:
     """(id, reader of the content) of every section, in order."""
     reader = Reader(wasm, 8, len(wasm), "the file")
     seen: set[int] = set()
@@ -332,7 +332,7 @@ def read(wasm: bytes) -> Outline:
     memories: tuple[MemoryLimits, ...] = ()
     exports: tuple[Export, ...] = ()
     customs = []
-    for code, section in _sections(wasm):
+    for code, section in sections(wasm):
         match _SECTIONS[code]:
             case "custom":
                 customs.append((section.name(), section.take(section.end - section.position)))
@@ -375,7 +375,8 @@ def refuse_imports(outline: Outline) -> None:
     if outline.imports:
         if outline.custom("linking"):
             raise invalid(
-                "this is a wasm object file, which a linker has not finished", hint="link it with wasm-ld, or with cargo"
+                "this is a wasm object file, which a linker has not finished",
+                hint="link it with wasm-ld, or with cargo",
             )
         shown = ", ".join(map(str, outline.imports[:3])) + (", …" if len(outline.imports) > 3 else "")
         raise invalid(
@@ -407,7 +408,7 @@ def rename_exports(wasm: bytes, rename: Callable[[str], str]) -> bytes:
     if len(set(renamed)) != len(renamed):
         raise invalid("two exports would have the same name")
     parts, done = [wasm[:8]], 8
-    for code, section in _sections(wasm):
+    for code, section in sections(wasm):
         if _SECTIONS[code] == "export":
             body = b"".join(
                 leb128(len(name.encode())) + name.encode() + bytes((_KINDS.index(export.kind),)) + leb128(export.index)
