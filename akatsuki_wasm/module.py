@@ -169,17 +169,16 @@ class Module:
         Raises:
             ExecuteError: The call is wrong, the guest failed or a limit was met.
         """
-        result = self._workspace.executor.execute_batch(
-            self,
-            self.function(function).function,
-            columns,
-            named,
-            on_error=on_error,
-            threads=threads,
-            progress=progress,
-            timeout_ms=timeout_ms,
-        )
-        return result[1]
+        options: dict[str, Any] = {"on_error": on_error, "threads": threads, "progress": progress}
+        return self.execute_batch(function, columns, named, timeout_ms=timeout_ms, **options).value
+
+    def execute_batch(
+        self, function: str, columns: Sequence[Any], named: Mapping[str, Any], **options: Any
+    ) -> ExecutionResult:
+        """As `batch`, with the columns in a sequence and a mapping; returns the value together with what it cost."""
+        bound = self.function(function).function
+        result, value = self._workspace.executor.execute_batch(self, bound, columns, named, **options)
+        return replace(result, value=value)
 
     def execute(self, function: str, /, *args: Any, timeout_ms: int | None = None, **kwargs: Any) -> ExecutionResult:
         """As `call`, but returns the value together with what the execution cost."""

@@ -9,6 +9,7 @@ import pandas as pd
 
 from akatsuki_wasm import wit
 from akatsuki_wasm.cli.output import emit, say
+from akatsuki_wasm.cli.run_result import cost
 from akatsuki_wasm.contracts import MISSING
 from akatsuki_wasm.errors import ArgumentError
 from akatsuki_wasm.values.bind import bind, did_you_mean
@@ -30,6 +31,7 @@ def execute_csv(
     *,
     pairs: Sequence[str],
     given: Mapping[str, str],
+    on_error: str,
     output: Path | None,
     timeout_ms: int | None,
     as_json: bool,
@@ -45,13 +47,14 @@ def execute_csv(
         csv: The table, with a header.
         pairs: ``PARAMETER=COLUMN`` texts.
         given: Texts by parameter name, the same for every row.
+        on_error: ``raise``, or ``null`` to leave failed rows empty and say which they are.
         output: Where the table goes; stdout where None.
         timeout_ms: Time limit, or None for the module's.
         as_json: Whether one JSON document is printed instead; needs `output`.
 
     Raises:
         ArgumentError: The file is no table, a column is missing, or a value does not fit.
-        GuestError: The function answered a row with an error.
+        GuestError: The function answered a row with an error, which is not to be left empty.
     """
     if as_json and output is None:
         raise click.UsageError("--csv with --json needs --output FILE.csv", click.get_current_context())
@@ -64,9 +67,15 @@ def execute_csv(
         parse(param, value) if isinstance(value, str) and param.name in given else value
         for param, value in zip(function.params, bound, strict=True)
     ]
-    result = module.execute(function.name, *values, timeout_ms=timeout_ms)
+    result = module.execute_batch(
+        function.name, values, {}, timeout_ms=timeout_ms, on_error="raise" if on_error == "raise" else "collect"
+    )
+    column, errors = (result.value, []) if on_error == "raise" else result.value
     name = function.name if function.name not in header else f"{function.name}_result"
-    frame[name] = result.value
+    frame[name] = column
+    if errors:
+        first, rows = errors[0], "1 row" if len(errors) == 1 else f"{len(errors):,} rows"
+        say(f"{rows} failed and stayed empty; the first is row {first.row}: {first.message}")
     text = frame.to_csv(index=False)
     if output is None:
         click.echo(text, nl=False)
@@ -78,9 +87,8 @@ def execute_csv(
                 "result": str(output),
                 "column": name,
                 "rows": len(frame),
-                "executionTimeMs": result.execution_time_ms,
-                "memoryUsedBytes": result.memory_used_bytes,
-                "cacheHit": result.cache_hit,
+                "errors": [{"row": error.row, "message": error.message} for error in errors],
+                **cost(result),
                 "module": {**module.to_dict(), "ownerType": module.stored and module.stored.owner_type},
             }
         )

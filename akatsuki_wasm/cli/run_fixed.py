@@ -44,6 +44,12 @@ def fixed_options() -> list[click.Parameter]:
             metavar="PARAM=COLUMN",
             help="Which column of --csv a parameter is, where its name differs. Repeatable.",
         ),
+        click.Option(
+            ["--on-error"],
+            type=click.Choice(["raise", "null"]),
+            help="Whether a row of --csv that the function answers with an error ends the run (raise, the default), or "
+            "stays empty (null).",
+        ),
         click.Option(["--json", "as_json"], is_flag=True, help="Print one JSON document and nothing else."),
     ]
 

@@ -84,7 +84,8 @@ def function_command(module: Module, function: Function, given: Mapping[str, Any
 
             constants = {**dict(zip((param.name for param in function.params), texts, strict=False)), **named}
             pairs = (*given["column"], *options["column"])
-            execute_csv(module, function, csv, pairs=pairs, given=constants, **merged)
+            on_error = options["on_error"] or given["on_error"] or "raise"
+            execute_csv(module, function, csv, pairs=pairs, given=constants, on_error=on_error, **merged)
             return
         bound = bind(function, texts, named)
         inputs = [Path(text) for text, param in zip(bound, function.params, strict=True) if _is_path(param, text)]

@@ -66,3 +66,13 @@ def test_refusals(akatsuki: Any, sales: str, tmp_path: Path, words: str, code: i
     assert done.code == code
     if line is not None:
         assert done.err.splitlines()[0] == line
+
+
+def test_rows_that_fail_may_stay_empty(akatsuki: Any, sales: str, tmp_path: Path) -> None:
+    (tmp_path / "texts.csv").write_text("text\nfine\nbad\n")
+    done = akatsuki("run", sales, "label", "--csv", "texts.csv", "--on-error", "null")
+    assert (done.code, done.out) == (0, "text,label\nfine,fine\nbad,\n")
+    assert done.err == "1 row failed and stayed empty; the first is row 1: a bad text\n"
+    done = akatsuki("run", sales, "label", "--csv", "texts.csv", "--on-error", "null", "-o", "out.csv", "--json")
+    assert done.json["errors"] == [{"row": 1, "message": "a bad text"}]
+    assert akatsuki("run", sales, "label", "--csv", "texts.csv", "--on-error", "skip").code == 2
