@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import ctypes
 import struct
+import sys
 from ctypes import c_bool, c_char_p, c_int64, c_size_t, c_ssize_t, c_uint8, c_uint64, c_void_p
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -133,6 +134,25 @@ def view(address: int, size: int) -> memoryview:
     first. Cheaper than ``(c_char * size).from_address``, which makes a new type for every size.
     """
     return _view(address, size, _WRITABLE)  # type: ignore[no-any-return]  # ctypes is untyped here
+
+
+HUGE_PAGE = 2 << 20
+"""Bytes of a huge page on x86-64 and most of aarch64."""
+_MADV_HUGEPAGE = 14
+_madvise = ctypes.CDLL(None).madvise if sys.platform == "linux" else None
+if _madvise is not None:
+    _madvise.argtypes, _madvise.restype = (c_void_p, c_size_t, ctypes.c_int), ctypes.c_int
+
+
+def advise_huge_pages(address: int, size: int) -> None:
+    """Asks the kernel to back an area with huge pages; one that cannot or will not does what it always does.
+
+    Args:
+        address: Where a linear memory begins, which is the beginning of a page.
+        size: Bytes that it may grow to.
+    """
+    if _madvise is not None:
+        _madvise(address, size, _MADV_HUGEPAGE)
 
 
 class Extern:
