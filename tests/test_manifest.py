@@ -222,3 +222,69 @@ def test_a_module_without_functions_and_one_with_imports() -> None:
     )
     with pytest.raises(InvalidModuleError, match=r"^the module imports what is not provided: memory env.m$"):
         manifest.for_binary(bytes(wat2wasm('(module (import "env" "m" (memory 1)))')))
+
+
+COLOR = wit.Enum("color", ("red", "dark_green"))
+SHAPE = wit.Variant("shape", (("empty", None), ("circle", wit.F64), ("painted", COLOR)))
+COMPONENT = Manifest(
+    (
+        Function(
+            "draw",
+            (
+                Parameter("shape", SHAPE),
+                Parameter("perms", wit.Flags("perms", ("read",))),
+                Parameter("x", wit.Option(wit.Option(wit.U8))),
+            ),
+            wit.Result(wit.List(wit.Result(None, None)), COLOR),
+            export="test:kit/api@1.0.0#draw",
+        ),
+    ),
+    kind="component",
+    abi=0,
+)
+
+
+def test_a_component_s_manifest_is_read_back() -> None:
+    data = manifest.dump(COMPONENT)
+    assert manifest.load(data) == COMPONENT
+    assert json.loads(data)["records"] == [
+        {"name": "color", "enum": ["red", "dark_green"]},
+        {"name": "shape", "cases": [["empty", None], ["circle", "f64"], ["painted", "color"]]},
+        {"name": "perms", "flags": ["read"]},
+    ]
+
+
+def _component(**changes: Any) -> bytes:
+    return json.dumps(json.loads(manifest.dump(COMPONENT)) | changes).encode()
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        (_component(kind="akatsuki", abi=1), "records[0] has no 'fields'"),
+        (_component(records=[{"name": "a", "enum": []}]), "records[0].enum is empty"),
+        (_component(records=[{"name": "a", "enum": ["X"]}]), "records[0].enum[0] is 'X', expected a snake_case name"),
+        (_component(records=[{"name": "a", "flags": ["x", "x"]}]), "records[0].flags: the name 'x' is given twice"),
+        (_component(records=[{"name": "a", "cases": [["x"]]}]), "records[0].cases[0] is ['x'], expected [name, type]"),
+        (
+            _component(records=[{"name": "a", "cases": [["x", "b"]]}]),
+            "records[0].cases[0]: 'b' is not a type: 'b' is not known",
+        ),
+        (
+            _component(records=[{"name": "a", "enum": ["x"], "flags": ["x"]}]),
+            "records[0] has the unknown key 'flags'",
+        ),
+        (_component(abi=1), "kind 'component' does not go with abi 1"),
+    ],
+)
+def test_wrong_shapes_of_a_component_are_named(data: bytes, problem: str) -> None:
+    with pytest.raises(InvalidModuleError) as caught:
+        manifest.load(data)
+    assert str(caught.value) == f"the module's description (akatsuki.module) is wrong: {problem}"
+
+
+def test_an_author_s_result_has_text_as_its_error() -> None:
+    document = json.loads(manifest.dump(MANIFEST))
+    document["functions"][0]["result"] = "result<u8, u8>"
+    with pytest.raises(InvalidModuleError, match="has an error that is no text"):
+        manifest.load(json.dumps(document).encode())

@@ -16,6 +16,34 @@ def test_text_is_read_back(type_: wit.Type) -> None:
     assert wit.parse(str(wit.Result(type_)), RECORDS) == wit.Result(type_)
 
 
+SHAPE = wit.Variant("a_shape", (("empty", None), ("at", wit.Tuple((wit.F64, wit.F64)))))
+NAMED: dict[str, wit.Type] = {
+    "a_shape": SHAPE,
+    "color": wit.Enum("color", ("red", "dark_green")),
+    "perms": wit.Flags("perms", ("read",)),
+    "bytes": wit.BYTES,
+}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("result", "result<u8>", "result<_, u8>", "result<u8, color>", "result<_, string>", "bytes"),
+        *("list<result<a-shape, perms>>", "option<option<color>>", "result<result<u8>, result>"),
+    ],
+)
+def test_types_of_components_are_read_back(text: str) -> None:
+    assert str(wit.parse(text, NAMED)) == text
+
+
+def test_named_types_come_after_those_that_they_are_made_of() -> None:
+    inner = wit.Record("inner", (("x", wit.U8),))
+    outer = wit.Variant("outer", (("none", None), ("one", wit.List(inner)), ("bad", wit.Result(inner, SHAPE))))
+    assert list(wit.named(wit.Option(outer), None)) == ["inner", "a_shape", "outer"]
+    assert list(wit.records(outer)) == ["inner"]
+    assert wit.children(wit.Result(wit.U8, SHAPE)) == (wit.U8, SHAPE)
+
+
 @pytest.mark.parametrize(
     ("name", "kebab"),
     [
@@ -52,6 +80,11 @@ def test_every_word_of_a_kebab_name_begins_with_a_letter(name: str) -> None:
         "u8 u8",
         "!",
         "list<" * 40,
+        "result<>",
+        "result<_>",
+        "result<u8,>",
+        "result<u8, u8, u8>",
+        "bytes",
     ],
 )
 def test_what_is_no_type(text: str) -> None:
