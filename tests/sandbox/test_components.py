@@ -17,7 +17,7 @@ from component_guests import ALLOCATOR, component, echo, guest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from akatsuki_wasm import component_binary, manifest, wit
+from akatsuki_wasm import binary, component_binary, manifest, wit
 from akatsuki_wasm.contracts import MIB, BatchCall, Call, Control, Limits
 from akatsuki_wasm.errors import (
     AkatsukiError,
@@ -33,8 +33,10 @@ from akatsuki_wasm.errors import (
     MemoryLimitError,
     ResultTooLargeError,
 )
+from akatsuki_wasm.sandbox import foreign
 from akatsuki_wasm.sandbox.component import ComponentSandbox
 from akatsuki_wasm.sandbox.sandbox import SandboxConfig
+from akatsuki_wasm.testing.hostile_bombs import nested_loops
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -479,6 +481,25 @@ def test_bytes_of_another_digest_and_a_manifest_that_lies(sandbox: ComponentSand
         module = dataclasses.replace(lying, manifest=dataclasses.replace(lying.manifest, functions=(described,)))
         with pytest.raises(InvalidModuleError, match=r"of its manifest|than its manifest says"):
             sandbox.execute(module, Call("f", (1,) * len(params)))
+
+
+def test_a_component_that_is_a_bomb_to_the_compiler(
+    sandbox: ComponentSandbox, kit: ExecutableModule, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(foreign, "BASE_CPU_S", 1)
+    monkeypatch.setattr(foreign, "CPU_S_PER_MB", 0)
+    core = nested_loops()
+    parts = wasmtime.wat2wasm(
+        """(component (core module $m (func (export "f"))) (core instance $i (instantiate $m))
+           (func $f (canon lift (core func $i "f"))) (export "f" (func $f)))"""
+    )
+    # Its first section is the core module: another one takes its place.
+    outline = component_binary.read(bytes(parts))
+    (_, end), *_ = outline.modules
+    wasm = bytes(parts[:8]) + b"\1" + binary.leb128(len(core)) + core + bytes(parts[end:])
+    with pytest.raises(InvalidModuleError, match="compiling the module takes more than 1 s"):
+        sandbox.execute(guest(wasm), Call("f"))
+    assert value(sandbox, kit, "count") == 1
 
 
 # ---------------------------------------------------------------- the reader
