@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
-from akatsuki_wasm.errors import InvalidModuleError
+from akatsuki_wasm.errors import InvalidModuleError, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -378,7 +378,7 @@ def refuse_imports(outline: Outline) -> None:
                 "this is a wasm object file, which a linker has not finished",
                 hint="link it with wasm-ld, or with cargo",
             )
-        shown = ", ".join(map(str, outline.imports[:3])) + (", …" if len(outline.imports) > 3 else "")
+        shown = one_line(", ".join(map(str, outline.imports[:3]))) + (", …" if len(outline.imports) > 3 else "")
         raise invalid(
             f"the module imports what is not provided: {shown}",
             hint="build it for wasm32-unknown-unknown without a runtime (no WASI, no JavaScript glue)",
