@@ -8,6 +8,9 @@ use super::image::Image;
 use super::map::to_level;
 use super::rows::{repeat_border, spread_row};
 
+/// Channel values whose sums stay in registers: half of the 16 that x86-64 and WebAssembly engines on it have.
+const STEP: usize = 32;
+
 impl Image {
     /// Blurs with a Gaussian of standard deviation `sigma` pixels. 0, a negative number and NaN leave the picture.
     pub fn gaussian_blur(&self, sigma: f32) -> Image {
@@ -187,22 +190,39 @@ fn blur_rows(
             ready += 1;
         }
         let at = |y: usize| &ring[y.min(height - 1) % slots * len..][..len];
-        for (v, &middle) in row.iter_mut().zip(at(y)) {
-            *v = middle * kernel[0];
-        }
-        for (distance, &weight) in kernel.iter().enumerate().skip(1) {
-            let (above, below) = (at(y.saturating_sub(distance)), at(y + distance));
-            for ((v, &a), &b) in row.iter_mut().zip(above).zip(below) {
-                *v += weight * (a + b);
-            }
-        }
+        let pairs: Vec<_> = (1..=reach).map(|i| (at(y.saturating_sub(i)), at(y + i), kernel[i])).collect();
+        weigh_across(at(y), kernel[0], &pairs, &mut row);
         done(y, &row);
     }
 }
 
-/// Weighs a padded row with a symmetric kernel, sixteen channel values at a time so that the sums stay in registers.
+/// Weighs rows, the middle one and pairs of others, in blocks whose sums stay in registers.
+fn weigh_across(middle: &[f32], weight: f32, pairs: &[(&[f32], &[f32], f32)], out: &mut [f32]) {
+    for (block, out) in out.chunks_mut(STEP).enumerate() {
+        let start = block * STEP;
+        if let Ok(out) = <&mut [f32; STEP]>::try_from(&mut *out) {
+            let part = |row: &[f32]| -> [f32; STEP] { std::array::from_fn(|i| row[start..start + STEP][i]) };
+            let mut sums = part(middle).map(|v| v * weight);
+            for &(above, below, weight) in pairs {
+                let (above, below) = (part(above), part(below));
+                for i in 0..STEP {
+                    sums[i] += weight * (above[i] + below[i]);
+                }
+            }
+            *out = sums;
+        } else {
+            for (i, slot) in out.iter_mut().enumerate() {
+                *slot = middle[start + i] * weight;
+                for &(above, below, weight) in pairs {
+                    *slot += weight * (above[start + i] + below[start + i]);
+                }
+            }
+        }
+    }
+}
+
+/// Weighs a padded row with a symmetric kernel, a block of channel values at a time so that the sums stay in registers.
 fn weigh_along(padded: &[f32], kernel: &[f32], out: &mut [f32]) {
-    const STEP: usize = 16;
     let reach = kernel.len() - 1;
     for (block, out) in out.chunks_mut(STEP).enumerate() {
         let middle = block * STEP + reach * 4;
@@ -283,11 +303,10 @@ pub(super) fn store_row(values: &[f32], row: &mut [u8], premultiplied: bool) {
     }
 }
 
-/// Clamps and rounds all four channels, four pixels at a time.
+/// Clamps and rounds every channel.
 fn store_levels(values: &[f32], row: &mut [u8]) {
-    for (p, v) in row.chunks_exact_mut(4).zip(values.chunks_exact(4)) {
-        let packed = to_level(v[0]) | to_level(v[1]) << 8 | to_level(v[2]) << 16 | to_level(v[3]) << 24;
-        p.copy_from_slice(&packed.to_le_bytes());
+    for (p, &v) in row.iter_mut().zip(values) {
+        *p = to_level(v) as u8;
     }
 }
 

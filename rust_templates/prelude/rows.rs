@@ -7,8 +7,8 @@ use super::image::Image;
 use super::map::{pack_rgb, unpack_rgb};
 use std::ops::Range;
 
-/// Three neighbouring rows as channels, each with the border pixel repeated once at both ends.
-type Window<'a> = [&'a [[f32; 3]]; 3];
+/// A row in planes, one for each of `K` values of a pixel, with the border pixel repeated once at both ends.
+type Planes<const K: usize> = [Vec<f32>; K];
 
 impl Image {
     /// The `4 * width` bytes of row `y`. Panics outside the picture.
@@ -28,9 +28,7 @@ impl Image {
     /// Alpha stays.
     #[inline]
     pub fn map_3x3(&self, f: impl Fn([[f32; 3]; 9]) -> [f32; 3]) -> Image {
-        self.map_windows(|[a, b, c], x| {
-            f([a[x], a[x + 1], a[x + 2], b[x], b[x + 1], b[x + 2], c[x], c[x + 1], c[x + 2]])
-        })
+        self.map_windows(|color| color, f)
     }
 
     /// The sum of the nine colours around each pixel, weighed by `kernel` row by row, plus `bias`. Alpha stays.
@@ -81,12 +79,15 @@ impl Image {
 
     /// A grey picture of edge strength: the length of the Sobel gradient of the luma. Alpha stays.
     pub fn sobel(&self) -> Image {
-        self.map_3x3(|around| {
-            let [a, b, c, d, _, f, g, h, i] = around.map(luma);
-            let across = (c + 2.0 * f + i) - (a + 2.0 * d + g);
-            let down = (g + 2.0 * h + i) - (a + 2.0 * b + c);
-            [(across * across + down * down).sqrt(); 3]
-        })
+        self.map_windows(
+            |color| [luma(color)],
+            |around| {
+                let [a, b, c, d, _, f, g, h, i] = around.map(|[light]| light);
+                let across = (c + 2.0 * f + i) - (a + 2.0 * d + g);
+                let down = (g + 2.0 * h + i) - (a + 2.0 * b + c);
+                [(across * across + down * down).sqrt(); 3]
+            },
+        )
     }
 
     /// Sharpens: every colour moves away from its blur of `sigma` pixels by `amount` times the distance. Alpha stays.
@@ -102,45 +103,68 @@ impl Image {
         y as usize * bytes..(y as usize + 1) * bytes
     }
 
-    /// `f(rows, x)` for every pixel, over a ring of three rows.
+    /// `f` of what `read` makes of the nine colours around every pixel, over a ring of three rows. Alpha stays.
     #[inline(always)]
-    fn map_windows(&self, f: impl Fn(Window<'_>, usize) -> [f32; 3]) -> Image {
+    fn map_windows<const K: usize>(
+        &self,
+        read: impl Fn([f32; 3]) -> [f32; K],
+        f: impl Fn([[f32; K]; 9]) -> [f32; 3],
+    ) -> Image {
         let mut out = self.clone();
         if self.is_empty() {
             return out;
         }
-        let last = self.height - 1;
-        let mut ring = [0, 0, 1].map(|y: u32| self.padded_colors(y.min(last)));
+        let (width, last) = (self.width as usize, self.height - 1);
+        let mut line = vec![0u32; width];
+        let mut ring: [Planes<K>; 3] = std::array::from_fn(|_| std::array::from_fn(|_| vec![0.0; width + 2]));
+        for (slot, y) in ring.iter_mut().zip([0, 0, 1]) {
+            fill_planes(self.row(y.min(last)), slot, &read);
+        }
         for y in 0..self.height {
-            let window = [&ring[0][..], &ring[1][..], &ring[2][..]];
-            for (x, p) in out.row_mut(y).chunks_exact_mut(4).enumerate() {
-                let alpha = u32::from(p[3]) << 24;
-                p.copy_from_slice(&pack_rgb(f(window, x), alpha).to_le_bytes());
+            let taps = std::array::from_fn(|n| std::array::from_fn(|k| &ring[n / 3][k][n % 3..n % 3 + width]));
+            let row = out.row_mut(y);
+            for (packed, p) in line.iter_mut().zip(row.chunks_exact(4)) {
+                *packed = u32::from_le_bytes([p[0], p[1], p[2], p[3]]);
+            }
+            map_line(&taps, &mut line, &f);
+            for (packed, p) in line.iter().zip(row.chunks_exact_mut(4)) {
+                p.copy_from_slice(&packed.to_le_bytes());
             }
             ring.rotate_left(1);
+            let (past, new) = ring.split_at_mut(2);
             if y + 2 <= last {
-                self.fill_colors(y + 2, &mut ring[2]);
+                fill_planes(self.row(y + 2), &mut new[0], &read);
             } else {
-                let (past, new) = ring.split_at_mut(2);
-                new[0].copy_from_slice(&past[1]);
+                new[0].clone_from(&past[1]);
             }
         }
         out
     }
+}
 
-    fn padded_colors(&self, y: u32) -> Vec<[f32; 3]> {
-        let mut colors = vec![[0.0; 3]; self.width as usize + 2];
-        self.fill_colors(y, &mut colors);
-        colors
+/// `f` of nine pixels for each pixel of a packed line. A function of its own, whose signature tells LLVM that the line
+/// is apart from all the rows.
+#[inline(always)]
+fn map_line<const K: usize>(taps: &[[&[f32]; K]; 9], line: &mut [u32], f: &impl Fn([[f32; K]; 9]) -> [f32; 3]) {
+    let taps = taps.map(|planes| planes.map(|plane| &plane[..line.len()]));
+    for (x, packed) in line.iter_mut().enumerate() {
+        *packed = pack_rgb(f(taps.map(|planes| planes.map(|plane| plane[x]))), *packed);
     }
+}
 
-    fn fill_colors(&self, y: u32, colors: &mut [[f32; 3]]) {
-        for (color, p) in colors[1..].iter_mut().zip(self.row(y).chunks_exact(4)) {
-            *color = unpack_rgb(u32::from_le_bytes([p[0], p[1], p[2], p[3]]));
+/// Reads a row of bytes into planes.
+#[inline(always)]
+fn fill_planes<const K: usize>(row: &[u8], planes: &mut Planes<K>, read: &impl Fn([f32; 3]) -> [f32; K]) {
+    let end = row.len() / 4;
+    for (x, p) in row.chunks_exact(4).enumerate() {
+        let values = read(unpack_rgb(u32::from_le_bytes([p[0], p[1], p[2], p[3]])));
+        for (plane, v) in planes.iter_mut().zip(values) {
+            plane[x + 1] = v;
         }
-        let end = self.width as usize;
-        colors[0] = colors[1];
-        colors[end + 1] = colors[end];
+    }
+    for plane in planes {
+        plane[0] = plane[1];
+        plane[end + 1] = plane[end];
     }
 }
 

@@ -105,7 +105,7 @@ def test_loops_over_pixels() -> None:
     [
         # Integers.
         "    image.map_rgb(|x, y, rgb| each(rgb, |v| v + x.min(y) as f32 + (x % 3) as f32))",
-        "    let mut i = image;\n    for p in i.pixels.chunks_exact_mut(4) {\n        p[0] = p[1].min(p[2]);\n    }\n    i",
+        "    let mut i = image;\n    for p in i.pixels.iter_mut() {\n        *p = (*p).min(3);\n    }\n    i",
         "    image.map_rgb(|x, _, rgb| each(rgb, |v| v + f32::from((x & 7) as u8)))",
         # The same for every pixel: computed once.
         "    image.map_rgb(|_, _, rgb| each(rgb, |v| v * k.powf(2.0).min(3.0)))",
