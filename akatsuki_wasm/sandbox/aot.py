@@ -16,9 +16,9 @@ import os
 import platform
 import secrets
 import stat
+import sys
 import tempfile
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -26,6 +26,7 @@ import wasmtime
 
 from akatsuki_wasm.features import PROPOSALS_OFF
 from akatsuki_wasm.sandbox import engine as engines
+from akatsuki_wasm.sandbox import ffi
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -178,12 +179,15 @@ def _mac(key: bytes, engine: ProcessEngine | ComponentEngine, digest: str, body:
 
 @cache
 def identity(fuel: bool) -> bytes:
-    """What compiled code depends on besides the module: wasmtime, our configuration, the processor."""
+    """What compiled code depends on besides the module: wasmtime, our configuration, the processor.
+
+    Only what is quick to learn: a process that executes one known module spends most of its time here otherwise. The
+    engine compares its own version and the processor's features once more when it takes a file.
+    """
     facts = (
-        "akatsuki-aot-2",
-        version("wasmtime"),
-        platform.system(),
-        platform.machine(),
+        "akatsuki-aot-3",
+        *_library(),
+        sys.platform,
         _processor(),
         str(engines.MAX_WASM_STACK),
         str(engines.process_engine(fuel=fuel).memory == "grown"),
@@ -193,10 +197,16 @@ def identity(fuel: bool) -> bytes:
     return hashlib.sha256("\0".join(facts).encode()).digest()
 
 
+def _library() -> tuple[str, ...]:
+    """Which build of wasmtime this is; asking the installed distributions for its version takes milliseconds."""
+    path = ffi.library()
+    facts = path.stat()
+    return path.name, str(facts.st_size), str(facts.st_mtime_ns)
+
+
 def _processor() -> str:
-    """The processor's features where the system tells them, else its name."""
+    """The processor's model and features where the system tells them, else its name."""
     try:
-        with Path("/proc/cpuinfo").open(encoding="utf-8", errors="replace") as lines:
-            return next((line for line in lines if line.startswith(("flags", "Features"))), platform.processor())
+        return Path("/sys/devices/system/cpu/modalias").read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return platform.processor()
+        return f"{platform.machine()} {platform.processor()}"

@@ -27,7 +27,10 @@ class Clock:
 
     Args:
         engine: Whose epoch it is; kept alive.
-        slots: How many instances may be in use at once; more wait in `enter`.
+        slots: How many instances may be in use at once; more wait.
+
+    Attributes:
+        epoch: How often the engine's epoch was incremented.
     """
 
     def __init__(self, engine: wasmtime.Engine, slots: int) -> None:
@@ -40,7 +43,7 @@ class Clock:
         self._thread: threading.Thread | None = None
         self._active = 0
         self._entries = 0
-        self._epoch = 0
+        self.epoch = 0
         self._origin = 0.0
         self._asleep = True
         self._stopped = False
@@ -90,7 +93,7 @@ class Clock:
     def _awake(self) -> None:
         """Starts counting from now, so that the sleep is not made up for."""
         self._asleep = False
-        self._origin = time.monotonic() - self._epoch * TICK_S
+        self._origin = time.monotonic() - self.epoch * TICK_S
         if self._thread is None:
             self._thread = threading.Thread(target=self._tick, name="akatsuki-epochs", daemon=True)
             self._thread.start()
@@ -104,9 +107,9 @@ class Clock:
                 return
             time.sleep(TICK_S)
             due = int((time.monotonic() - self._origin) / TICK_S)
-            while self._epoch < due:
+            while self.epoch < due:
                 ffi.increment_epoch(self._address)
-                self._epoch += 1
+                self.epoch += 1
             idle = idle + 1 if self._active == 0 and self._entries == seen else 0
             seen = self._entries
             if idle >= _IDLE_TICKS:

@@ -6,9 +6,9 @@ a small Python function of its own: values are put into the slots by memoryviews
 C, and the native call has its addresses bound beforehand.
 
 Such a call runs on the caller's own stack and cannot give control back in between. So an instance that is called
-directly traps after `SLICE` epochs; the call that this ends is made once more on a fresh instance, in slices that a
-signal or a cancellation can end, and then direct calls go on with another instance. That is sound because a module must
-not rely on what it keeps between calls.
+directly traps `SLICE` epochs after the epoch in which the call began; the call that this ends is made once more on a
+fresh instance, in slices that a signal or a cancellation can end, and then direct calls go on with another instance.
+That is sound because a module must not rely on what it keeps between calls.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from akatsuki_wasm.sandbox.plans import CallPlan
 
 SLICE = 10
-"""Epochs after which an instance that is called directly traps: what a signal waits for at most."""
+"""Epochs after which a direct call traps: what a signal waits for at most."""
 _VIEWS = {"s32": "i", "u32": "I", "s64": "q", "u64": "Q", "f64": "d"}
 """Types whose range and kind a memoryview of this format checks by itself."""
 _CORE_VIEWS = {"i32": "I", "i64": "Q", "f32": "I", "f64": "d"}
@@ -46,6 +46,12 @@ def _nobody() -> int | None:
     return None
 
 
+class _NoClock:
+    """Stands for the clock where there is no instance."""
+
+    epoch = 0
+
+
 class DirectInstance(Instance):
     """An instance that traps when its slice is over, instead of giving control back."""
 
@@ -53,11 +59,15 @@ class DirectInstance(Instance):
 
     def _instantiate(self, scratch: ffi.Scratch) -> None:
         self._set_limits()
-        ffi.set_epoch_deadline(self._context, SLICE + 1)
+        self.wind_up()
         scratch.error_cell.value = ffi.instantiate(
             self.compiled.pre_address, self._context, scratch.instance, scratch.trap
         )
         self._take_instance()
+
+    def wind_up(self) -> None:
+        """Begins a new slice."""
+        ffi.set_epoch_deadline(self._context, SLICE + 1)
 
     def bind(self, slots: int) -> tuple[Callable[[], int | None], memoryview, memoryview]:
         """What calls the function that was found: the call, its slots' bytes and the cell of its trap.
@@ -118,6 +128,9 @@ class DirectFunction:
             "elsewhere": self._elsewhere,
             "refuse": self._refuse,
             "recover": self._recover,
+            "wind_up": self._wind_up,
+            "clock": _NoClock,
+            "epoch": 0,
         }
         exec(compile(self._source(), f"<direct call of {plan.name}>", "exec"), self._names)  # noqa: S102 - our own text
         self.call: Callable[..., Any] = self._names["call"]
@@ -133,7 +146,12 @@ class DirectFunction:
         """The function's text: one statement for each parameter, the call, the result."""
         plan = self._plan
         names = [f"a{index}" for index in range(len(plan.function.params))]
-        lines = [f"def call({', '.join(names)}):", "    if get_ident() != owner: elsewhere()", "    try:"]
+        lines = [
+            f"def call({', '.join(names)}):",
+            "    if get_ident() != owner: elsewhere()",
+            "    if clock.epoch != epoch: wind_up()",
+            "    try:",
+        ]
         for index, (name, param) in enumerate(zip(names, plan.function.params, strict=True)):
             lines.append(f"        {self._put(index, name, str(param.type))}")
         given = "".join(f"{name}, " for name in names)
@@ -188,7 +206,14 @@ class DirectFunction:
         self._instance = self._make_direct()
         self._plan.find(self._instance)
         invoke, slots, trap = self._instance.bind(self._slots)
+        self._names["clock"] = self._instance.compiled.engine.clock
         self._use(invoke, slots, trap.cast("Q"))
+
+    def _wind_up(self) -> None:
+        """The epoch has gone on since a slice began: this call is to have a whole one."""
+        if self._instance is not None:
+            self._instance.wind_up()
+            self._names["epoch"] = self._names["clock"].epoch
 
     def _unbind(self, invoke: Callable[[], int | None]) -> None:
         """Frees the instance; the written function's values go nowhere from here on, and it calls `invoke`."""

@@ -27,6 +27,7 @@ import struct
 import sys
 from ctypes import c_bool, c_char_p, c_int64, c_size_t, c_ssize_t, c_uint8, c_uint64, c_void_p
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import wasmtime
@@ -211,6 +212,11 @@ class Scratch:
         self.capacity = slots
         self.buffer = (c_uint64 * (slots * SLOT_SIZE // 8))()
         self.slots = ctypes.addressof(self.buffer)
+
+
+def library() -> Path:
+    """The file of the native library."""
+    return Path(_ffi.dll._name)
 
 
 def address(managed: Any) -> int:

@@ -145,7 +145,8 @@ class Instance:
 
     def __del__(self) -> None:
         # A signal handler that raised between the making and the `with` would otherwise keep one of the slots for ever.
-        self.close()
+        if self._store is not None:
+            self.close()
 
     def close(self) -> None:
         """Frees the store and all that is in it. Views of the memory end first: they would outlive it."""

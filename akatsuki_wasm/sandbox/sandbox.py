@@ -114,7 +114,6 @@ class Sandbox:
         check(limits)
         compiled, hit = self._compiled(module, limits)
         plan = compiled.plans.get(module.manifest, call.function)
-        control = Control() if control is None else control
         watch = Watch(limits, control)
 
         def make_instance() -> Instance:
@@ -122,7 +121,7 @@ class Sandbox:
 
         value: Any
         if isinstance(call, BatchCall):
-            value = batch.run(plan, make_instance, call, limits, control)
+            value = batch.run(plan, make_instance, call, limits, control or Control())
         else:
             with make_instance() as instance:
                 value = plan.run(instance, call.args)

@@ -20,8 +20,8 @@ class Session:
     """Functions that are called on an instance that stays, at about a microsecond a call.
 
     For one caller, on the thread that opened it, and for bulk work: what a module keeps in its memory between two calls
-    can be seen by the second, or be gone. Time and memory limits hold for each call. A context manager; each function
-    takes one of the process's instance slots until `close`.
+    can be seen by the second, or be gone, as a call that takes long is made on an instance of its own. Time and memory
+    limits hold for each call. A context manager; each function takes one of the process's instance slots until `close`.
 
     Args:
         compiled: The module.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from akatsuki_wasm.sandbox.clock import TICK_S
@@ -18,6 +19,12 @@ LONGEST_SLICE_S = 0.03
 """A guest gives control back at least this often: what a cancellation or a signal waits for at most, besides a tick.
 Shorter slices cost nothing where Python is idle; with busy Python threads, each wait for the GIL takes up to 5 ms for
 each of them."""
+
+
+@lru_cache(maxsize=256)
+def _slice(timeout_ms: int) -> int:
+    seconds = timeout_ms / 1000
+    return max(1, math.ceil(seconds / math.ceil(seconds / LONGEST_SLICE_S) / TICK_S))
 
 
 class Watch:
@@ -49,14 +56,13 @@ class Watch:
     )
 
     def __init__(self, limits: Limits, control: Control | None = None) -> None:
-        seconds = limits.timeout_ms / 1000
         self._limits, self._control = limits, control
         self._deadline: float | None = None
         self._lock = threading.Lock()
         self.guest_s = self.instantiation_s = 0.0
         self.memory_bytes = 0
         self.fuel_used = None if limits.fuel is None else 0
-        self.slice = max(1, math.ceil(seconds / math.ceil(seconds / LONGEST_SLICE_S) / TICK_S))
+        self.slice = _slice(limits.timeout_ms)
 
     def begin(self) -> None:
         """Starts the time, once: when the first instance has its slot."""
