@@ -50,10 +50,9 @@ impl Frame {
         unsafe { self.word(MASK) == 0 }
     }
 
-    /// Whether a row is to be computed.
-    #[inline]
-    pub fn wants(&self, row: usize) -> bool {
-        unsafe { self.word(MASK) == 0 || *(self.word(MASK) as *const u8).add(row) != 0 }
+    /// Which rows are to be computed; None for all.
+    fn mask(&self) -> Option<&[u8]> {
+        unsafe { (!self.is_dense()).then(|| bytes(self.word(MASK) as *const u8, self.rows())) }
     }
 
     /// The column of parameter `index`.
@@ -83,12 +82,12 @@ impl Frame {
     /// Marks every row that was asked for as valid, after a dense loop.
     pub unsafe fn finish(&self) {
         let validity = slice_mut(self.word(VALIDITY) as *mut u8, self.rows());
-        if self.is_dense() {
-            validity.fill(1);
-        } else {
-            let mask = bytes(self.word(MASK) as *const u8, self.rows());
-            for (valid, &wanted) in validity.iter_mut().zip(mask) {
-                *valid = u8::from(wanted != 0);
+        match self.mask() {
+            None => validity.fill(1),
+            Some(mask) => {
+                for (valid, &wanted) in validity.iter_mut().zip(mask) {
+                    *valid = u8::from(wanted != 0);
+                }
             }
         }
         self.words.add(FAILED).write(0);
@@ -390,8 +389,10 @@ pub unsafe fn each_row<R: Outcome>(frame: &Frame, offsets: bool, function: impl 
     if offsets {
         output.values.cast::<u32>().write(0);
     }
-    for row in 0..frame.rows() {
-        if frame.wants(row) {
+    // Looked up before the loop: for all that LLVM knows, a result that is written could change the frame.
+    let (rows, mask) = (frame.rows(), frame.mask());
+    for row in 0..rows {
+        if mask.is_none_or(|mask| mask[row] != 0) {
             output.put(row, function(row));
         } else {
             output.validity.add(row).write(0);

@@ -53,6 +53,75 @@ fn text_in_several_scripts() {
     assert_eq!((edit_distance("", "abc"), edit_distance("日本", "日")), (3, 1));
 }
 
+/// Texts of up to 40 characters, of ASCII alone or of several scripts.
+fn texts() -> impl Iterator<Item = String> {
+    let scripts: Vec<char> = "aB z-Z' \t\n09_.ÀéßİΣςж東한ⅣǅﬁñЖ\u{a0}\u{2003}\u{85}\u{301}²\0\u{7f}".chars().collect();
+    (0..6000_u32).map(move |seed| {
+        let ascii = seed % 2 == 0;
+        (0..hash2(seed, 0, 1) % 41)
+            .map(|i| match hash2(seed, i, 2) {
+                // Letters and gaps more often than what is rare.
+                h if ascii => char::from(if h & 256 == 0 { (h & 127) as u8 } else { b"aZ' \n"[h as usize % 5] }),
+                h => scripts[h as usize % scripts.len()],
+            })
+            .collect()
+    })
+}
+
+#[test]
+fn fast_paths_of_text_agree_with_plain_code() {
+    for text in texts() {
+        let words: Vec<&str> = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+        let small: String = words.join("-").chars().flat_map(char::to_lowercase).collect();
+        assert_eq!(slugify(&text), small, "{text:?}");
+        let words: Vec<&str> = text.split_whitespace().collect();
+        assert_eq!(collapse_whitespace(&text), words.join(" "), "{text:?}");
+        assert_eq!(word_count(&text), words.len() as u32, "{text:?}");
+        let mut inside = false;
+        let titled: String = text
+            .chars()
+            .flat_map(|c| {
+                let cased: String = if inside { c.to_lowercase().collect() } else { c.to_uppercase().collect() };
+                inside = c.is_alphanumeric() || inside && c == '\'';
+                cased.chars().collect::<Vec<_>>()
+            })
+            .collect();
+        assert_eq!(title_case(&text), titled, "{text:?}");
+        assert_eq!((lowercase(&text), uppercase(&text)), (text.to_lowercase(), text.to_uppercase()));
+    }
+}
+
+/// The whole table of Levenshtein distances.
+fn distance(a: &str, b: &str) -> u32 {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut table = vec![vec![0; b.len() + 1]; a.len() + 1];
+    for i in 0..=a.len() {
+        for j in 0..=b.len() {
+            table[i][j] = match (i, j) {
+                (0, other) | (other, 0) => other as u32,
+                _ => {
+                    let changed = table[i - 1][j - 1] + u32::from(a[i - 1] != b[j - 1]);
+                    changed.min(table[i - 1][j] + 1).min(table[i][j - 1] + 1)
+                }
+            };
+        }
+    }
+    table[a.len()][b.len()]
+}
+
+#[test]
+fn edit_distances_agree_with_the_whole_table() {
+    let texts: Vec<String> = texts().take(600).collect();
+    for pair in texts.windows(2) {
+        assert_eq!(edit_distance(&pair[0], &pair[1]), distance(&pair[0], &pair[1]), "{pair:?}");
+        let (long, longer) = (pair[0].repeat(3), pair.concat().repeat(3));
+        assert_eq!(edit_distance(&long, &longer), distance(&long, &longer), "{pair:?}");
+    }
+    let sixty_four = "ab".repeat(32);
+    assert_eq!(edit_distance(&sixty_four, &"ba".repeat(40)), distance(&sixty_four, &"ba".repeat(40)));
+    assert_eq!((edit_distance("", ""), edit_distance(&sixty_four, "")), (0, 64));
+}
+
 #[test]
 fn noise_is_even_and_repeats() {
     let draws: Vec<f64> = (0..40_000).map(|i| f64::from(noise01(i % 200, i / 200, 9))).collect();
