@@ -1,5 +1,7 @@
 """A component made from one of our modules with the standard libraries gives what the module itself gives.
 
+It does so in wasmtime's own hands and in our sandbox for components, which knows its functions from its bytes alone.
+
 The module's own WIT (`manifest.world`) and nothing else is handed to wit-component, which refuses a module whose
 exports are not those of the Canonical ABI; wasmtime then runs the component. The program that calls wit-component is in
 `component_maker/`; it is built once, with crates from the registry, into the cache for test tools.
@@ -7,6 +9,7 @@ exports are not those of the Canonical ABI; wasmtime then runs the component. Th
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -23,13 +26,16 @@ from test_glue import EVERY_TYPE, Guest, build
 from wasmtime import component
 
 from akatsuki_wasm import manifest, wit
+from akatsuki_wasm.contracts import Call, ExecutableModule
 from akatsuki_wasm.errors import GuestError
 from akatsuki_wasm.rust.signatures import parse_source
+from akatsuki_wasm.sandbox.component import ComponentSandbox
 from akatsuki_wasm.sandbox.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from akatsuki_wasm.contracts import Function
     from akatsuki_wasm.rust.toolchain import Toolchain
 
 _OF_OTHER_BUILDS = ("CARGO_BUILD", "CARGO_TARGET", "RUST")
@@ -74,6 +80,7 @@ class Component:
     """A component's functions, called with contract values."""
 
     def __init__(self, binary: bytes, described: manifest.Manifest) -> None:
+        self.binary = binary
         engine = wasmtime.Engine()
         self.store = wasmtime.Store(engine)
         self.instance = component.Linker(engine).instantiate(self.store, component.Component(engine, binary))
@@ -122,6 +129,19 @@ def both(
         yield Guest(core.read_bytes(), sandbox), Component(out.read_bytes(), described)
 
 
+def executable(wasm: bytes) -> ExecutableModule:
+    return ExecutableModule(hashlib.sha256(wasm).hexdigest(), manifest.for_binary(wasm), lambda: wasm, "component")
+
+
+def drawn_arguments(name: str, function: Function, data: st.DataObject) -> list[Any]:
+    """Arguments with which the function does not trap: wasmtime cannot use a component after a trap."""
+    if name in {"rotate_90", "memcpy"}:  # they overflow
+        return [data.draw(st.integers(100, 200)), *(data.draw(st.integers(0, 99)) for _ in function.params[1:])]
+    if name == "labelled":  # its error ends with the last text, and an error has no spaces at its end
+        return [data.draw(st.none() | st.integers(0, 9)), "x", data.draw(st.text("aé", min_size=1, max_size=3))]
+    return [data.draw(values(each.type)) for each in function.params]
+
+
 @pytest.mark.parametrize("name", [each.name for each in parse_source(EVERY_TYPE).functions])
 @settings(
     max_examples=10,
@@ -134,12 +154,7 @@ def test_module_and_component_agree(both: tuple[Guest, Component], name: str, da
     guest, made = both
     function = guest.manifest.function(name)
     assert function is not None
-    if name in {"rotate_90", "memcpy"}:  # they overflow, which traps, and a component cannot be used after a trap
-        args = [data.draw(st.integers(100, 200)), *(data.draw(st.integers(0, 99)) for _ in function.params[1:])]
-    elif name == "labelled":
-        args = [data.draw(st.none() | st.integers(0, 9)), "x", data.draw(st.text("aé", max_size=3))]
-    else:
-        args = [data.draw(values(each.type)) for each in function.params]
+    args = drawn_arguments(name, function, data)
     try:
         expected = plain(guest(name, *args))
     except GuestError as error:
@@ -148,3 +163,130 @@ def test_module_and_component_agree(both: tuple[Guest, Component], name: str, da
     if isinstance(got, dict) and got.keys() == {"tag", "payload"}:
         got = got["payload"]
     assert got == expected or (isinstance(expected, str) and str(got) in expected)
+
+
+def test_the_component_s_types_are_those_of_the_module(both: tuple[Guest, Component]) -> None:
+    guest, made = both
+    found = manifest.for_binary(made.binary)
+    assert found.kind == "component"
+    assert {each.export: each.signature for each in found.functions} == {
+        each.export: each.signature for each in guest.manifest.functions
+    }
+
+
+@pytest.fixture(scope="module")
+def components() -> Iterator[ComponentSandbox]:
+    with ComponentSandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.mark.parametrize("name", [each.name for each in parse_source(EVERY_TYPE).functions])
+@settings(
+    max_examples=10,
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(data=st.data())
+def test_our_sandboxes_agree(
+    both: tuple[Guest, Component], components: ComponentSandbox, name: str, data: st.DataObject
+) -> None:
+    guest, made = both
+    function = guest.manifest.function(name)
+    assert function is not None
+    args = drawn_arguments(name, function, data)
+    answers = []
+    for call in (
+        lambda: guest(name, *args),
+        lambda: components.execute(executable(made.binary), Call(function.export, tuple(args))).value,
+    ):
+        try:
+            answers.append(plain(call()))
+        except GuestError as error:
+            answers.append(error.message)
+    assert answers[0] == answers[1]
+
+
+KIT = """package test:kit;
+
+interface types {
+  record point { x: f64, y: f64 }
+  enum color { red, dark-green, blue }
+}
+
+interface shapes {
+  use types.{point, color};
+  variant shape { empty, circle(f64), at(point), tagged(tuple<color, string>) }
+  flags perms { read, write, run-it }
+  echo: func(s: shape) -> shape;
+  area: func(p: point) -> f64;
+  allow: func(p: perms) -> perms;
+  risky: func(n: u32) -> result<option<u32>, color>;
+  nested: func(items: list<result<u32, string>>) -> list<result<u32, string>>;
+  deep: func(x: option<option<u32>>) -> option<option<u32>>;
+}
+
+world module {
+  use types.{point as pt};
+  export shapes;
+  export area: func(p: pt) -> f64;
+}
+"""
+KIT_CORE = """(module
+  (memory (export "memory") 1)
+  (global $next (mut i32) (i32.const 1024))
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (local $p i32)
+    (local.set $p (i32.and (i32.add (global.get $next) (i32.const 7)) (i32.const -8)))
+    (global.set $next (i32.add (local.get $p) (local.get 3))) (local.get $p))
+  (func (export "test:kit/shapes#echo") (param i32 i64 i64 i32) (result i32)
+    (i32.store8 (i32.const 16) (local.get 0))
+    (if (i32.lt_u (local.get 0) (i32.const 3))
+      (then (i64.store (i32.const 24) (local.get 1)) (i64.store (i32.const 32) (local.get 2)))
+      (else (i32.store8 (i32.const 24) (i32.wrap_i64 (local.get 1)))
+        (i32.store (i32.const 28) (i32.wrap_i64 (local.get 2))) (i32.store (i32.const 32) (local.get 3))))
+    (i32.const 16))
+  (func (export "test:kit/shapes#area") (param f64 f64) (result f64) (f64.mul (local.get 0) (local.get 1)))
+  (func (export "area") (param f64 f64) (result f64) (f64.add (local.get 0) (local.get 1)))
+  (func (export "test:kit/shapes#allow") (param i32) (result i32) (i32.xor (local.get 0) (i32.const 7)))
+  (func (export "test:kit/shapes#risky") (param i32) (result i32)
+    (i32.store8 (i32.const 16) (i32.gt_u (local.get 0) (i32.const 10)))
+    (i32.store8 (i32.const 20) (i32.const 1)) (i32.store (i32.const 24) (local.get 0)) (i32.const 16))
+  (func (export "test:kit/shapes#nested") (param i32 i32) (result i32)
+    (i32.store (i32.const 16) (local.get 0)) (i32.store (i32.const 20) (local.get 1)) (i32.const 16))
+  (func (export "test:kit/shapes#deep") (param i32 i32 i32) (result i32)
+    (i32.store8 (i32.const 16) (local.get 0)) (i32.store8 (i32.const 20) (local.get 1))
+    (i32.store (i32.const 24) (local.get 2)) (i32.const 16)))
+"""
+
+
+def test_an_interface_with_types_of_another_interface(
+    maker: Path, components: ComponentSandbox, tmp_path: Path
+) -> None:
+    core, world, out = tmp_path / "core.wasm", tmp_path / "world.wit", tmp_path / "out.wasm"
+    core.write_bytes(wasmtime.wat2wasm(KIT_CORE))
+    world.write_text(KIT, "utf-8")
+    subprocess.run([maker, core, world, out], check=True)
+    module = executable(out.read_bytes())
+    assert {each.name: each.export for each in module.manifest.functions} == {
+        "area": "area",
+        "shapes_area": "test:kit/shapes#area",
+        **{each: f"test:kit/shapes#{each}" for each in ("echo", "allow", "risky", "nested", "deep")},
+    }
+    point = {"x": 3.0, "y": 4.0}
+    for function, argument, got in (
+        ("area", point, 7.0),
+        ("shapes_area", point, 12.0),
+        ("echo", wit.Case("empty"), wit.Case("empty")),
+        ("echo", wit.Case("at", point), wit.Case("at", (3.0, 4.0))),
+        ("echo", wit.Case("tagged", ("dark_green", "hé")), wit.Case("tagged", ("dark_green", "hé"))),
+        ("allow", {"read"}, {"write", "run_it"}),
+        ("risky", 5, 5),
+        ("nested", [wit.Case("ok", 3), wit.Case("err", "no")], [wit.Case("ok", 3), wit.Case("err", "no")]),
+        ("deep", None, None),
+        ("deep", wit.Case("some", None), wit.Case("some", None)),
+        ("deep", wit.Case("some", 7), wit.Case("some", 7)),
+    ):
+        assert components.execute(module, Call(function, (argument,))).value == got
+    with pytest.raises(GuestError) as caught:
+        components.execute(module, Call("risky", (11,)))
+    assert caught.value.value == "dark_green"
