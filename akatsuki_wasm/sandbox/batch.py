@@ -14,6 +14,7 @@ it, threads share it, each with an instance of its own; the caller waits, report
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from typing import TYPE_CHECKING
@@ -83,7 +84,11 @@ def run(
             return RowLane(plan, instance, columns, output)
         return GuestLane(plan, instance, columns, output, result)
 
-    _Batch(plan.name, make_instance, make_lane, control).run(call.rows, _threads(function, call))
+    # Fuel is the same on every machine only if the calls are.
+    feed, threads = (
+        (Feed(call.rows), _threads(function, call)) if limits.fuel is None else (Feed(call.rows, math.inf), 1)
+    )
+    _Batch(plan.name, make_instance, make_lane, control).run(feed, threads)
     return output.value()
 
 
@@ -137,8 +142,7 @@ class _Batch:
         self._name, self._make_instance, self._make_lane, self._control = name, make_instance, make_lane, control
         self._failures: list[tuple[int, BaseException]] = []
 
-    def run(self, rows: int, threads: int) -> None:
-        feed = Feed(rows)
+    def run(self, feed: Feed, threads: int) -> None:
         with self._make_instance() as instance:
             lane = self._make_lane(instance)
             while threads == 1 or feed.guest_s_left < SHARED_S:

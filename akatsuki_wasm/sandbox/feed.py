@@ -19,14 +19,16 @@ class Feed:
 
     Args:
         rows: Of the batch.
+        chunk_s: Most seconds that a call should take.
 
     Attributes:
         rows: Of the batch.
         done: Rows that were computed.
     """
 
-    def __init__(self, rows: int) -> None:
+    def __init__(self, rows: int, chunk_s: float = CHUNK_S) -> None:
         self.rows, self.done = rows, 0
+        self._chunk_s = chunk_s
         self._lock = threading.Lock()
         self._next = 0
         self._stopped = False
@@ -47,8 +49,8 @@ class Feed:
         if not self.done:
             return FIRST_ROWS
         size = CHUNK_ROWS
-        if self._row_s * size > CHUNK_S:
-            size = max(1, int(CHUNK_S / self._row_s))
+        if self._row_s * size > self._chunk_s:
+            size = max(1, int(self._chunk_s / self._row_s))
         if self._sharers > 1:
             size = min(size, max(LEAST_ROWS, left // (2 * self._sharers)))
         return size

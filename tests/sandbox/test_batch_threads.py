@@ -11,7 +11,7 @@ import pytest
 from wat_guests import ALLOCATOR, function, guest
 
 from akatsuki_wasm.contracts import BatchCall, BatchValue, Call, Column, Control, ExecutionResult, Limits
-from akatsuki_wasm.errors import ArgumentError, ExecutionCancelled, ExecutionTimeout, GuestTrap
+from akatsuki_wasm.errors import ArgumentError, ExecutionCancelled, ExecutionTimeout, FuelLimitError, GuestTrap
 from akatsuki_wasm.sandbox.feed import CHUNK_ROWS, FIRST_ROWS, Feed
 
 if TYPE_CHECKING:
@@ -136,6 +136,15 @@ def test_an_interrupt_ends_the_batch_and_leaves_the_sandbox_usable(sandbox: Sand
 def test_the_deadline_is_for_all_threads_together(sandbox: Sandbox, threads: int) -> None:
     with pytest.raises(ExecutionTimeout, match=r"^twice ran past its limit of 200 ms$"):
         run(sandbox, np.ones(30 * ROWS), threads, timeout_ms=200)
+
+
+def test_a_batch_with_a_fuel_limit_takes_the_same_fuel_every_time(sandbox: Sandbox) -> None:
+    call = BatchCall("twice", (Column(np.ones(ROWS)),), ROWS, 4)
+    limits = Limits(timeout_ms=30_000, fuel=10**12)
+    used = {sandbox.execute(TWICE, call, limits).fuel_used for _ in range(3)}
+    assert len(used) == 1
+    with pytest.raises(FuelLimitError):
+        sandbox.execute(TWICE, call, Limits(timeout_ms=30_000, fuel=(used.pop() or 0) // 2))
 
 
 def test_threads_must_be_one_or_more(sandbox: Sandbox) -> None:
