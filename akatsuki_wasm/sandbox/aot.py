@@ -109,6 +109,14 @@ class CompiledFiles:
         except OSError as exc:
             self._say("compiled modules cannot be kept in %s: %s", self._folder, (exc.strerror or str(exc)).lower())
 
+    def clear(self, digest: str | None = None) -> None:
+        """Removes the files of one module, or all; of whatever engine and key they are."""
+        for path in self._folder.glob(f"{'*' if digest is None else digest}-*.cwasm"):
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as exc:
+                self._say("%s cannot be removed: %s", path, (exc.strerror or str(exc)).lower())
+
     def _path(self, key: bytes, engine: ProcessEngine | ComponentEngine, digest: str) -> Path:
         # Registries that share a cache folder have keys of their own, and so files of their own.
         place = hashlib.sha256(identity(engine.fuel) + hashlib.sha256(b"name" + key).digest()).hexdigest()[:16]

@@ -175,9 +175,11 @@ class Sandbox:
         return self._modules().statistics
 
     def clear(self, digest: str | None = None) -> None:
-        """Forgets one compiled module, or all."""
+        """Forgets one compiled module, or all, in memory and in the files of later processes."""
         for cache in self._caches.values():
             cache.clear(digest)
+        if self._files is not None:
+            self._files.clear(digest)
 
 
 _lock = threading.Lock()

@@ -130,6 +130,18 @@ def test_a_fuel_limit_has_files_of_its_own(config: SandboxConfig) -> None:
     assert len(files(config)) == 2
 
 
+def test_clear_removes_the_files_of_one_or_of_all(config: SandboxConfig) -> None:
+    with Sandbox(config) as sandbox:
+        for module in (SEVEN, EIGHT):
+            sandbox.execute(module, Call("f"))
+        sandbox.clear(SEVEN.digest)
+        assert [path.name.startswith(EIGHT.digest) for path in files(config)] == [True]
+        assert [sandbox.execute(module, Call("f")).cache_hit for module in (SEVEN, EIGHT)] == [False, True]
+        sandbox.clear()
+        assert files(config) == []
+    assert execute(config) == 7
+
+
 def test_bytes_of_another_digest_are_refused(sandbox: Sandbox) -> None:
     wrong = replace(SEVEN, digest=EIGHT.digest, name="seven")
     with pytest.raises(DigestMismatchError, match=r"^the bytes of seven have the digest [0-9a-f]{12}…, expected "):
