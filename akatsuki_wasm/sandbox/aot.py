@@ -135,7 +135,7 @@ class CompiledFiles:
                     with os.fdopen(handle, "wb") as file:
                         file.write(secrets.token_bytes(KEY_BYTES))
             facts = self._key_file.stat()
-            key = self._key_file.read_bytes()
+            key = _read(self._key_file)
         except OSError as exc:
             self._say("%s cannot be used: %s", self._key_file, exc)
             return None
