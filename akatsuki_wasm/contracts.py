@@ -10,7 +10,6 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 from itertools import pairwise
-from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 from uuid import UUID, uuid5
 
@@ -447,13 +446,11 @@ class Control:
             thread that waits for the batch, never on one that computes. An error that it raises ends the execution.
     """
 
-    __slots__ = ("_cancelled", "_listeners", "_lock", "progress")
+    __slots__ = ("_cancelled", "progress")
 
     def __init__(self, progress: Callable[[int, int], None] | None = None) -> None:
         self.progress = progress
         self._cancelled = False
-        self._lock = Lock()
-        self._listeners: list[Callable[[], None]] = []
 
     @property
     def cancelled(self) -> bool:
@@ -462,19 +459,7 @@ class Control:
 
     def cancel(self) -> None:
         """Asks the execution to stop; it ends with an `akatsuki_wasm.errors.ExecutionCancelled`. Returns at once."""
-        with self._lock:
-            self._cancelled = True
-            listeners, self._listeners = self._listeners, []
-        for listener in listeners:
-            listener()
-
-    def when_cancelled(self, listener: Callable[[], None]) -> None:
-        """Has a function called at `cancel`, on that thread; at once where it was called already."""
-        with self._lock:
-            if not self._cancelled:
-                self._listeners.append(listener)
-                return
-        listener()
+        self._cancelled = True
 
 
 @dataclass(frozen=True)
@@ -572,6 +557,10 @@ class Column:
     values: Any
     valid: Any = None
     broadcast: bool = False
+
+    def whole(self) -> Column:
+        """All rows of a `ColumnSource` as one column of plain values; any other column as it is."""
+        return self.values.part(0, len(self.values)) if hasattr(self.values, "part") else self
 
 
 @dataclass(frozen=True, eq=False)
