@@ -29,6 +29,7 @@ from akatsuki_wasm.errors import (
     GuestError,
     PermissionDeniedError,
 )
+from akatsuki_wasm.values.arrow import is_arrow
 from akatsuki_wasm.values.bind import bind
 from akatsuki_wasm.values.python import lift, lower, wants_arrays
 
@@ -283,12 +284,7 @@ class Executor:
 
 def _may_be_batch(values: Sequence[Any]) -> bool:
     """Whether a value has a column's shape; told without importing pandas."""
-    return any(
-        (hasattr(value, "dtype") and np.ndim(value) == 1)
-        or hasattr(value, "__arrow_c_stream__")
-        or hasattr(value, "__arrow_c_array__")
-        for value in values
-    )
+    return any((hasattr(value, "dtype") and np.ndim(value) == 1) or is_arrow(value) for value in values)
 
 
 def _raise_row_errors(batch: BatchValue) -> None:

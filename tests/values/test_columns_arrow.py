@@ -14,7 +14,7 @@ import pytest
 from test_columns import function
 
 from akatsuki_wasm import wit
-from akatsuki_wasm.contracts import BatchValue, Column, Texts
+from akatsuki_wasm.contracts import BatchValue, Texts
 from akatsuki_wasm.errors import ArgumentError
 from akatsuki_wasm.values.column_results import lift_batch
 from akatsuki_wasm.values.columns import is_batch, lower_batch
@@ -27,8 +27,7 @@ NUMBERS = [3, None, 0, 7, 255, 1]
 def lowered(type_: wit.Type, column: Any, **facts: float) -> list[Any]:
     """The rows of a lowered column, None where null."""
     call = lower_batch(function(type_, **facts), [column])
-    made = call.columns[0]
-    part: Column = made.values.part(0, call.rows) if hasattr(made.values, "part") else made
+    part = call.columns[0].whole()
     values = part.values if isinstance(part.values, list) else part.values.tolist()
     assert len(values) == call.rows
     return values if part.valid is None else [v if ok else None for v, ok in zip(values, part.valid, strict=True)]
