@@ -369,6 +369,12 @@ def annotation(type_: wit.Type | None) -> str:
             return "ndarray" if type_.is_numeric else f"list[{annotation(element)}]"
         case wit.Tuple(items):
             return f"tuple[{', '.join(map(annotation, items))}]"
+        case wit.Enum():
+            return "str"
+        case wit.Flags():
+            return "frozenset[str]"
+        case wit.Variant():
+            return "Case"
         case _:
             return wit.record_class(type_).__name__ if isinstance(type_, wit.Record) else str(type_)
 

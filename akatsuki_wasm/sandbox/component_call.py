@@ -238,7 +238,9 @@ class ComponentInstance:
             self._run(bound, values, len(args))
             if bound.result is None:
                 return None
-            return self._value(bound, bound.result.lift(values[len(args)], Budget(bound.name, self._limits)))
+            return self._value(
+                bound, bound.result.lift(values[len(args)], Budget(bound.name, self._limits, self._watch))
+            )
         finally:
             for value in values:
                 component_ffi.val_delete(ctypes.addressof(value))

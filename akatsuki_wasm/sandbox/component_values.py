@@ -37,7 +37,10 @@ from akatsuki_wasm.sandbox.scalars import (
 
 if TYPE_CHECKING:
     from akatsuki_wasm.contracts import Limits
+    from akatsuki_wasm.sandbox.watch import Watch
 
+_LOOK_AFTER = 2_000
+"""Items of a list that are copied between two looks at the clock: a few milliseconds."""
 Val = Any
 """A ``wasmtime_component_val_t``, by reference."""
 _VAL_SIZE = ctypes.sizeof(_ffi.wasmtime_component_val_t)
@@ -56,15 +59,17 @@ _ENGINE_PRIMITIVES = {
 
 
 class Budget:
-    """How much more of a result may be copied out.
+    """How much more of a result may be copied out, and whether there is time for it.
 
     Args:
         function: For the message.
         limits: Has the limit.
+        watch: Of the execution.
     """
 
-    def __init__(self, function: str, limits: Limits) -> None:
+    def __init__(self, function: str, limits: Limits, watch: Watch) -> None:
         self._function, self._limits, self._left = function, limits, limits.result_bytes
+        self._watch, self._items = watch, 0
 
     def take(self, size: int) -> None:
         """Counts bytes.
@@ -75,6 +80,17 @@ class Budget:
         self._left -= size
         if self._left < 0:
             raise result_too_large(self._function, self._limits)
+
+    def item(self) -> None:
+        """Counts an item of a list that is copied one by one.
+
+        Raises:
+            ExecutionTimeout: The time is over.
+            ExecutionCancelled: It was cancelled.
+        """
+        self._items += 1
+        if not self._items % _LOOK_AFTER:
+            self._watch.look(self._function)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,8 +243,11 @@ def _list(type_: wit.List, element: Codec) -> Codec:
     def lift(val: Val, budget: Budget) -> Any:
         holder = val.of.list
         budget.take(8 * holder.size)
-        data = holder.data
-        return [element.lift(data[index], budget) for index in range(holder.size)]
+        data, found = holder.data, []
+        for index in range(holder.size):
+            budget.item()
+            found.append(element.lift(data[index], budget))
+        return found
 
     return Codec(lower, lift)
 

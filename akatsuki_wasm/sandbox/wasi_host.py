@@ -38,6 +38,8 @@ MAX_VECTORS = 1_024
 MAX_SUBSCRIPTIONS = 1_024
 KEPT_STDERR = 64 * 1024
 _CHUNK = 64 * 1024
+_PIECE = 16 * 1024 * 1024
+"""Bytes that are copied between two looks at the clock: a few milliseconds."""
 _NAP_S = 0.01
 _SIZE = struct.Struct("<I")
 _WORD = struct.Struct("<Q")
@@ -128,7 +130,7 @@ class Process:
     def __init__(
         self, arguments: tuple[bytes, ...], stdin: bytes, limits: Limits, watch: Watch, grants: Grants
     ) -> None:
-        self._arguments, self._stdin, self._limits, self._watch = arguments, stdin, limits, watch
+        self._arguments, self._stdin, self._limits, self._watch = arguments, memoryview(stdin), limits, watch
         self._grants = grants
         self.name = arguments[0].decode()
         self._position = self._drawn = 0
@@ -188,14 +190,19 @@ class Process:
         total = 0
         for part in parts:
             if fd == 1:
-                if len(self.stdout) + len(part) > self._limits.result_bytes:
-                    raise result_too_large(self.name, self._limits)
-                self.stdout += part
+                self._print(part)
             else:
                 self.stderr += part[: KEPT_STDERR - len(self.stderr)]
             total += len(part)
         memory.put(written, total & 0xFFFFFFFF)
         return OK
+
+    def _print(self, part: memoryview) -> None:
+        if len(self.stdout) + len(part) > self._limits.result_bytes:
+            raise result_too_large(self.name, self._limits)
+        for start in range(0, len(part), _PIECE):
+            self.look()
+            self.stdout += part[start : start + _PIECE]
 
     def fd_read(self, memory: Memory, fd: int, vectors: int, count: int, read: int) -> int:
         if fd not in self._open or fd != 0:
@@ -204,6 +211,7 @@ class Process:
         memory.span(read, _SIZE.size)
         total = 0
         for part in parts:
+            self.look()
             piece = self._stdin[self._position : self._position + len(part)]
             part[: len(piece)] = piece
             self._position += len(piece)

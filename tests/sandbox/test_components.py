@@ -403,6 +403,12 @@ def test_results_past_the_limit_and_memory_past_it(sandbox: ComponentSandbox, ki
     assert value(sandbox, kit, "count") == 1
 
 
+def test_copying_a_result_ends_at_the_deadline_too(sandbox: ComponentSandbox) -> None:
+    many = answers("(result (list (tuple bool bool)))", f"(drop (memory.grow (i32.const 20))) {stores(0, 500_000)}")
+    with pytest.raises(ExecutionTimeout, match="f ran past its limit of 100 ms"):
+        sandbox.execute(guest(many), Call("f"), Limits(timeout_ms=100))
+
+
 def test_several_memories_share_the_limit(sandbox: ComponentSandbox) -> None:
     one = (
         '(core module $m{0} (memory (export "memory") 1) (func (export "f") (result i32) (memory.grow (i32.const 9))))'
