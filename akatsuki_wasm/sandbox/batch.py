@@ -6,7 +6,7 @@ The guest's loop is the export ``akatsuki:batch/<name>``, which gets the address
     [4] [5] string data and its length, written by the guest   [6] [7] failed rows and their records, likewise
     then for each parameter   [+0] values   [+1] string offsets   [+2] option's validity   [+3] 1 column, 0 broadcast
 
-A function of plain scalars without that export (a plain module) is called row by row on one instance.
+A function of plain scalars without that export (a plain module) is called row by row.
 
 The first few thousand rows are computed by the caller's thread, which shows what a row takes. Where the rest is worth
 it, threads share it, each with an instance of its own; the caller waits, reports progress and can be interrupted.
@@ -17,14 +17,15 @@ from __future__ import annotations
 import math
 import os
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from akatsuki_wasm import wit
 from akatsuki_wasm.errors import ArgumentError
 from akatsuki_wasm.sandbox.columns import host_column
 from akatsuki_wasm.sandbox.feed import Feed
+from akatsuki_wasm.sandbox.instance import Instance
 from akatsuki_wasm.sandbox.lanes import GuestLane, RowLane
-from akatsuki_wasm.sandbox.limits import cancelled
 from akatsuki_wasm.sandbox.output import Output
 from akatsuki_wasm.sandbox.scalars import Mismatch
 from akatsuki_wasm.sandbox.workers import Workers
@@ -33,9 +34,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from akatsuki_wasm.contracts import BatchCall, BatchValue, Control, Function, Limits
-    from akatsuki_wasm.sandbox.instance import Instance
-    from akatsuki_wasm.sandbox.lanes import Lane
+    from akatsuki_wasm.sandbox.lanes import Lane, MakeInstance
     from akatsuki_wasm.sandbox.plans import CallPlan
+    from akatsuki_wasm.sandbox.watch import Watch
 
 SHARED_S = 0.002
 """A rest that takes less on one thread is not worth starting others, which takes 0.1 ms for each."""
@@ -45,20 +46,22 @@ MAX_THREADS = 32
 
 def run(
     plan: CallPlan,
-    make_instance: Callable[[], Instance],
+    make_instance: MakeInstance,
     call: BatchCall,
+    *,
     limits: Limits,
+    watch: Watch,
     control: Control,
 ) -> BatchValue:
     """Applies the function to every row.
 
     Args:
         plan: Of the function.
-        make_instance: Gives a fresh instance for the calling thread, a context manager.
+        make_instance: Gives a fresh instance of a class for the calling thread.
         call: The columns.
         limits: Of the execution.
-        control: Says when to stop, which is looked at between chunks; hears how far it is, on this thread. Cancelled
-            where this thread is interrupted while others compute.
+        watch: Says whether it may go on, which is asked before each chunk.
+        control: Hears how far it is, on this thread. Cancelled where this thread is interrupted while others compute.
 
     Raises:
         ArgumentError: A column does not fit its parameter, or the function has no batch lane.
@@ -79,16 +82,16 @@ def run(
             raise plan.refuse(index, mismatch) from mismatch
     output = Output(result, call.rows, plan.name, limits, call.max_errors)
 
-    def make_lane(instance: Instance) -> Lane:
+    def make_lane() -> Lane:
         if function.batch is None:
-            return RowLane(plan, instance, columns, output)
-        return GuestLane(plan, instance, columns, output, result)
+            return RowLane(plan, make_instance, columns, output, limits)
+        return GuestLane(plan, make_instance(Instance), columns, output, result)
 
     # Fuel is the same on every machine only if the calls are.
     feed, threads = (
         (Feed(call.rows), _threads(function, call)) if limits.fuel is None else (Feed(call.rows, math.inf), 1)
     )
-    _Batch(plan.name, make_instance, make_lane, control).run(feed, threads)
+    _Batch(make_lane, lambda: watch.look(plan.name), control).run(feed, threads)
     return output.value()
 
 
@@ -132,24 +135,17 @@ def cores() -> int:
 class _Batch:
     """One batch under way."""
 
-    def __init__(
-        self,
-        name: str,
-        make_instance: Callable[[], Instance],
-        make_lane: Callable[[Instance], Lane],
-        control: Control,
-    ) -> None:
-        self._name, self._make_instance, self._make_lane, self._control = name, make_instance, make_lane, control
+    def __init__(self, make_lane: Callable[[], Lane], look: Callable[[], None], control: Control) -> None:
+        self._make_lane, self._look, self._control = make_lane, look, control
         self._failures: list[tuple[int, BaseException]] = []
 
     def run(self, feed: Feed, threads: int) -> None:
-        with self._make_instance() as instance:
-            lane = self._make_lane(instance)
+        with closing(self._make_lane()) as lane:
             while threads == 1 or feed.guest_s_left < SHARED_S:
                 found = feed.take()
                 if found is None:
                     return
-                self._compute(feed, found, lane, instance)
+                self._compute(feed, found, lane)
                 self._report(feed)
         self._share(feed, threads)
 
@@ -171,23 +167,21 @@ class _Batch:
         """What each thread does: takes rows until none are left. The first failure ends all of them."""
         place = feed.rows
         try:
-            with self._make_instance() as instance:
-                lane = self._make_lane(instance)
+            with closing(self._make_lane()) as lane:
                 while (found := feed.take()) is not None:
                     place = found.start
-                    self._compute(feed, found, lane, instance)
+                    self._compute(feed, found, lane)
                     if self._control.progress is not None:
                         workers.tell()
         except BaseException as exc:  # noqa: BLE001 - handed to the thread that waits, which raises it
             feed.stop()
             self._failures.append((place, exc))
 
-    def _compute(self, feed: Feed, rows: range, lane: Lane, instance: Instance) -> None:
-        if self._control.cancelled:
-            raise cancelled(self._name)
-        started, guest_s = time.perf_counter(), instance.guest_s
+    def _compute(self, feed: Feed, rows: range, lane: Lane) -> None:
+        self._look()
+        started, guest_s = time.perf_counter(), lane.guest_s
         lane.compute(rows.start, rows.stop)
-        feed.finish(rows, time.perf_counter() - started, instance.guest_s - guest_s)
+        feed.finish(rows, time.perf_counter() - started, lane.guest_s - guest_s)
 
     def _report(self, feed: Feed) -> None:
         if self._control.progress is not None:

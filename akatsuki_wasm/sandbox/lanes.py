@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+import time
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -11,6 +11,8 @@ from akatsuki_wasm import wit
 from akatsuki_wasm.contracts import RowError, Texts
 from akatsuki_wasm.errors import GuestTrap
 from akatsuki_wasm.sandbox import texts
+from akatsuki_wasm.sandbox.direct import DirectFunction, DirectInstance
+from akatsuki_wasm.sandbox.instance import Instance
 from akatsuki_wasm.sandbox.lift import broken
 from akatsuki_wasm.sandbox.output import ROW_ERROR_BYTES
 from akatsuki_wasm.sandbox.scalars import DTYPES, Mismatch
@@ -19,14 +21,15 @@ from akatsuki_wasm.sandbox.slots import NO_SLOTS, ONE_I32
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from akatsuki_wasm.contracts import Limits
     from akatsuki_wasm.sandbox.columns import HostColumn, Part
-    from akatsuki_wasm.sandbox.instance import Instance
     from akatsuki_wasm.sandbox.lift import Reader
     from akatsuki_wasm.sandbox.output import Output
     from akatsuki_wasm.sandbox.plans import CallPlan
 
     Array = npt.NDArray[Any]
 
+AnInstance = TypeVar("AnInstance", bound=Instance)
 CHUNK_TEXT = 16 * 1024 * 1024
 """A call gets fewer rows where their texts have more bytes than this, so that guest memory stays bounded."""
 _HEAD = 8
@@ -34,8 +37,25 @@ _PARAM = 4
 _BATCH_SIGNATURE = (("i32",), ())
 
 
+class MakeInstance(Protocol):
+    """Gives a fresh instance for the calling thread."""
+
+    def __call__(self, kind: type[AnInstance], /) -> AnInstance:
+        """One of that class."""
+        ...
+
+
 class Lane(Protocol):
-    """One instance at work on a batch."""
+    """One thread's instance at work on a batch."""
+
+    @property
+    def guest_s(self) -> float:
+        """Seconds that the guest has computed."""
+        ...
+
+    def close(self) -> None:
+        """Frees the instance."""
+        ...
 
     def compute(self, start: int, stop: int) -> None:
         """Computes the rows from `start` to before `stop` and hands them to the output."""
@@ -74,7 +94,7 @@ class GuestLane:
 
     Args:
         plan: Of the function.
-        instance: Where it runs.
+        instance: Where it runs; the lane's from here on.
         columns: One for each parameter.
         output: Takes the results.
         result: What a row's value is.
@@ -88,8 +108,19 @@ class GuestLane:
         self._block = _Block(instance)
         self._frame_at = 0
         export = (plan.function.batch or "").encode()
-        instance.find_function(export, _BATCH_SIGNATURE, known=plan.batch_checked)
+        try:
+            instance.find_function(export, _BATCH_SIGNATURE, known=plan.batch_checked)
+        except BaseException:
+            instance.close()
+            raise
         plan.batch_checked = True
+
+    @property
+    def guest_s(self) -> float:
+        return self._instance.guest_s
+
+    def close(self) -> None:
+        self._instance.close()
 
     def compute(self, start: int, stop: int) -> None:
         """Computes rows; in several calls where their texts are long."""
@@ -221,15 +252,32 @@ class RowLane:
 
     Args:
         plan: Of a function of scalars.
-        instance: Where it runs.
+        make_instance: Gives it its instances.
         columns: One for each parameter.
         output: Takes the results.
+        limits: Of the execution. Where fuel is limited, one instance makes all calls, as each begins with a full tank.
     """
 
-    def __init__(self, plan: CallPlan, instance: Instance, columns: list[HostColumn], output: Output) -> None:
+    guest_s = 0.0
+
+    def __init__(
+        self, plan: CallPlan, make_instance: MakeInstance, columns: list[HostColumn], output: Output, limits: Limits
+    ) -> None:
         self._plan, self._columns, self._output = plan, columns, output
-        plan.find(instance)
-        self._one = partial(plan.call, instance)
+        self._instance: Instance | None = None
+
+        def make_direct() -> DirectInstance:
+            made = self._instance = make_instance(DirectInstance)
+            return made
+
+        if limits.fuel is None:
+            direct = DirectFunction(plan, make_direct, lambda: make_instance(Instance))
+            self._one, self.close = direct.call, direct.close
+        else:
+            instance = make_instance(Instance)
+            self.close = instance.close
+            plan.find(instance)
+            self._one = lambda *row: plan.call(instance, row)
         self._chars = [param.type == wit.CHAR for param in plan.function.params]
 
     def compute(self, start: int, stop: int) -> None:
@@ -242,8 +290,7 @@ class RowLane:
             self._listed(column, values, places, rows, char=char)
             for column, (values, _), char in zip(self._columns, parts, self._chars, strict=True)
         ]
-        one = self._one
-        computed = [one(row) for row in zip(*listed, strict=True)]
+        computed = self._called(listed)
         if self._output.values is None:
             spread: list[Any] = computed if mask is None else _spread(computed, mask)
             self._output.put_texts(start, texts.encode(spread, mask))
@@ -252,6 +299,13 @@ class RowLane:
             into[...] = 0
             into[slice(None) if places is None else places] = np.array(computed, into.dtype)
         self._output.mark(start, stop, mask)
+
+    def _called(self, listed: list[list[Any]]) -> list[Any]:
+        started = time.perf_counter()
+        computed = list(map(self._one, *listed))
+        if self._instance is not None:  # direct calls are not timed one by one
+            self._instance.guest_s += time.perf_counter() - started
+        return computed
 
     @staticmethod
     def _listed(column: HostColumn, values: Any, places: Array | None, rows: int, *, char: bool) -> list[Any]:

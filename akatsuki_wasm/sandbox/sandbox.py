@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from akatsuki_wasm.contracts import ExecutableModule
     from akatsuki_wasm.sandbox.cache import CompiledModule
+    from akatsuki_wasm.sandbox.lanes import AnInstance
 
 DEFAULT_LIMITS = Limits()
 
@@ -114,16 +115,17 @@ class Sandbox:
         check(limits)
         compiled, hit = self._compiled(module, limits)
         plan = compiled.plans.get(module.manifest, call.function)
+        control = Control() if control is None else control
         watch = Watch(limits, control)
 
-        def make_instance() -> Instance:
-            return Instance(compiled, limits, watch, plan.name)
+        def make_instance(kind: type[AnInstance]) -> AnInstance:
+            return kind(compiled, limits, watch, plan.name)
 
         value: Any
         if isinstance(call, BatchCall):
-            value = batch.run(plan, make_instance, call, limits, control or Control())
+            value = batch.run(plan, make_instance, call, limits=limits, watch=watch, control=control)
         else:
-            with make_instance() as instance:
+            with make_instance(Instance) as instance:
                 value = plan.run(instance, call.args)
         return ExecutionResult(
             value,

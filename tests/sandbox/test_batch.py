@@ -8,8 +8,16 @@ import numpy as np
 import pytest
 from wat_guests import ALLOCATOR, function, guest
 
-from akatsuki_wasm.contracts import BatchCall, Column, ExecutableModule, Limits
-from akatsuki_wasm.errors import ArgumentError, GuestTrap, InvalidModuleError, ResultTooLargeError
+from akatsuki_wasm.contracts import BatchCall, Column, Control, ExecutableModule, Limits
+from akatsuki_wasm.errors import (
+    ArgumentError,
+    ExecutionCancelled,
+    ExecutionTimeout,
+    FuelLimitError,
+    GuestTrap,
+    InvalidModuleError,
+    ResultTooLargeError,
+)
 from akatsuki_wasm.sandbox.feed import CHUNK_ROWS
 from akatsuki_wasm.sandbox.texts import encode
 
@@ -20,10 +28,13 @@ PLAIN = guest(
     """(func (export "divide") (param i32 i32) (result i32) (i32.div_s (local.get 0) (local.get 1)))
     (func (export "next") (param i32) (result i32) (i32.add (local.get 0) (i32.const 1)))
     (func (export "half") (param f32) (result f32) (f32.mul (local.get 0) (f32.const 0.5)))
+    (func (export "wait") (param i32) (result i32)
+      (loop $on (local.set 0 (i32.sub (local.get 0) (i32.const 1))) (br_if $on (local.get 0))) (i32.const 7))
     (func (export "nothing") (result i32) (i32.const 1))""",
     function("divide", "a: s32; b: s32", "s32"),
     function("next", "a: char", "char"),
     function("half", "a: f32", "f32"),
+    function("wait", "turns: u32", "s32"),
     function("nothing", "", "s32"),
     kind="core",
 )
@@ -53,6 +64,35 @@ def test_nulls_are_skipped_row_by_row(sandbox: Sandbox) -> None:
 def test_a_trap_ends_the_batch(sandbox: Sandbox) -> None:
     with pytest.raises(GuestTrap, match=r"^divide trapped: integer division by zero$"):
         run(sandbox, PLAIN, "divide", Column(np.array([1, 2])), Column(np.array([1, 0])), rows=2)
+
+
+@pytest.mark.parametrize("turns", [np.full(1_000_000, 100_000), np.full(2, 2**32 - 1).repeat(100)])
+def test_the_deadline_is_for_all_rows(sandbox: Sandbox, turns: Any) -> None:
+    """Of many rows that are short each, and of a few that take seconds."""
+    with pytest.raises(ExecutionTimeout, match=r"^wait ran past its limit of 300 ms$"):
+        run(sandbox, PLAIN, "wait", Column(turns), rows=len(turns), timeout_ms=300)
+
+
+def test_a_row_that_takes_long_is_computed_all_the_same(sandbox: Sandbox) -> None:
+    turns = np.array([5, 400_000_000, 3])
+    result = sandbox.execute(PLAIN, BatchCall("wait", (Column(turns),), 3), Limits(timeout_ms=30_000))
+    assert result.value.values.tolist() == [7, 7, 7]
+    assert result.execution_time_ms > 20
+
+
+def test_rows_are_cancelled(sandbox: Sandbox) -> None:
+    control = Control(lambda done, rows: control.cancel())
+    call = BatchCall("wait", (Column(np.full(1_000_000, 1000)),), 1_000_000)
+    with pytest.raises(ExecutionCancelled, match=r"^wait was cancelled$"):
+        sandbox.execute(PLAIN, call, Limits(timeout_ms=30_000), control)
+
+
+def test_fuel_is_for_all_rows(sandbox: Sandbox) -> None:
+    call = BatchCall("wait", (Column(np.full(5000, 10)),), 5000)
+    used = {sandbox.execute(PLAIN, call, Limits(fuel=10**9)).fuel_used for _ in range(2)}
+    assert len(used) == 1
+    with pytest.raises(FuelLimitError):
+        sandbox.execute(PLAIN, call, Limits(fuel=(used.pop() or 0) // 2))
 
 
 def test_a_function_without_parameters_has_no_lane(sandbox: Sandbox) -> None:
