@@ -21,6 +21,7 @@ from akatsuki_wasm import binary, wit
 from akatsuki_wasm.component_types import (
     SORTS,
     ComponentType,
+    Count,
     Definition,
     FunctionType,
     Instance,
@@ -93,8 +94,8 @@ def read(wasm: bytes) -> ComponentOutline:
         InvalidModuleError: They contradict the binary format, or use a part of it that is not supported (values,
             asynchronous functions' built-ins). Passing does not mean that an engine accepts the component.
     """
-    modules: list[tuple[int, int]] = []
-    top = _Scope(None, wasm, modules)
+    shared = _File(wasm)
+    top = _Scope(None, shared)
     top.read(8, len(wasm))
     if top.memories > MAX_MEMORIES or top.instances > MAX_INSTANCES:
         raise binary.invalid(
@@ -102,13 +103,12 @@ def read(wasm: bytes) -> ComponentOutline:
             f"{MAX_INSTANCES} are allowed",
             hint="compose it of fewer parts",
         )
-    outlines = [binary.read(wasm[start:end]) for start, end in modules]
-    memories = [memory for outline in outlines for memory in outline.memories]
+    memories = shared.memories
     maxima = [memory.maximum for memory in memories]
     return ComponentOutline(
         tuple(top.imports),
         tuple(_functions(top.exports)),
-        tuple(modules),
+        tuple(shared.modules),
         top.memories,
         sum(memory.minimum for memory in memories),
         None if None in maxima else sum(each or 0 for each in maxima),
@@ -129,11 +129,37 @@ def _functions(exports: Instance) -> list[ExportedFunction]:
     return found
 
 
+class _File:
+    """What all scopes of a file share.
+
+    Args:
+        wasm: The whole file.
+
+    Attributes:
+        modules: Where its core modules are.
+        memories: Of all of them.
+        count: Of the parts read so far.
+    """
+
+    def __init__(self, wasm: bytes) -> None:
+        self.wasm = wasm
+        self.modules: list[tuple[int, int]] = []
+        self.memories: list[binary.MemoryLimits] = []
+        self.count = Count()
+
+    def core_module(self, start: int, end: int) -> int:
+        """Takes a core module; how many memories an instance of it has."""
+        self.modules.append((start, end))
+        found = binary.read(self.wasm[start:end]).memories
+        self.memories += found
+        return len(found)
+
+
 class _Scope:
     """The index spaces of one component, component type or instance type, filled in order."""
 
-    def __init__(self, parent: _Scope | None, wasm: bytes, modules: list[tuple[int, int]]) -> None:
-        self.parent, self.wasm, self.found = parent, wasm, modules
+    def __init__(self, parent: _Scope | None, file: _File) -> None:
+        self.parent, self.file, self.wasm = parent, file, file.wasm
         self.depth: int = 0 if parent is None else parent.depth + 1
         self.spaces: dict[str, list[Definition]] = {sort: [] for sort in SORTS}
         self.core_modules: list[int] = []  # memories that an instance of each has
@@ -153,7 +179,7 @@ class _Scope:
             if size > outer.end - start:
                 raise outer.fail(f"is cut off: a section announces {size} bytes, {outer.end - start} are left")
             outer.position += size
-            reader = Reader(self.wasm, start, start + size, "a section of the component")
+            reader = Reader(self.wasm, start, start + size, self.file.count)
             self.section(code, reader, outer)
             if reader.position != reader.end:
                 raise reader.fail(f"has {reader.end - reader.position} bytes left over")
@@ -163,9 +189,7 @@ class _Scope:
             case 0 | 3:  # custom; core types, which no component function's type depends on
                 reader.position = reader.end
             case 1:
-                span = (reader.position, reader.end)
-                self.found.append(span)
-                self.core_modules.append(len(binary.read(self.wasm[slice(*span)]).memories))
+                self.core_modules.append(self.file.core_module(reader.position, reader.end))
                 reader.position = reader.end
             case 2:
                 reader.each(lambda: self.core_instance(reader))
@@ -191,7 +215,7 @@ class _Scope:
     def component(self, reader: Reader) -> None:
         if self.wasm[reader.position : reader.position + 8] != binary.MAGIC + COMPONENT_VERSION:
             raise reader.fail("has a nested component without a component's header")
-        inner = _Scope(self, self.wasm, self.found)
+        inner = _Scope(self, self.file)
         inner.read(reader.position + 8, reader.end)
         reader.position = reader.end
         self.spaces["component"].append(ComponentType(inner.exports, inner.memories, inner.instances))
@@ -225,7 +249,7 @@ class _Scope:
 
             def item() -> None:
                 name, (sort, index) = reader.extern_name(), reader.sort_and_index()
-                made.exports[name] = self.get(reader, sort, index)
+                made.add(name, self.get(reader, sort, index))
 
             reader.each(item)
         else:
@@ -297,7 +321,7 @@ class _Scope:
             definition = self.extern(reader, name, define=False)
         if name in self.exports.exports:
             raise reader.fail(f"exports {name[:60]!r} twice,")
-        self.exports.exports[name] = definition
+        self.exports.add(name, definition)
         if sort != "core":
             self.define(reader, sort, definition)
 
@@ -357,7 +381,7 @@ class _Scope:
             case 0x40 | 0x43:
                 definition = self.function_type(reader, asynchronous=code == 0x43)
             case 0x41 | 0x42:
-                inner = _Scope(self, self.wasm, [])
+                inner = _Scope(self, self.file)
                 if inner.depth > MAX_DEPTH:
                     raise reader.fail(f"is nested deeper than {MAX_DEPTH}")
                 reader.each(lambda: inner.declaration(reader))
@@ -387,7 +411,7 @@ class _Scope:
                 self.import_(reader)
             case 4:
                 name = reader.extern_name()
-                self.exports.exports[name] = self.extern(reader, name)
+                self.exports.add(name, self.extern(reader, name))
             case _:
                 raise reader.fail(f"has a declaration of the unknown or unsupported kind {code}")
 

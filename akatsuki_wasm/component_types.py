@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 from akatsuki_wasm import binary, wit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
+MAX_PARTS = 200_000
+"""Most types, fields, functions, imports, exports and the like of a component; large real ones have some thousand."""
 MAX_TYPE_DEPTH = 32
 MAX_TYPE_WEIGHT = 1_000
 """Most parts of one type, named ones written out, as in a manifest."""
@@ -59,9 +61,21 @@ class Opaque:
 
 @dataclass(slots=True)
 class Instance:
-    """An instance or its type: what it exports, by name."""
+    """An instance or its type.
+
+    Attributes:
+        exports: By name.
+        only_types: Whether they are mere types, of which nothing need be provided. Kept as exports come, since
+            instances may hold each other in chains and doublings that looking through them would never end.
+    """
 
     exports: dict[str, Definition] = field(default_factory=dict)
+    only_types: bool = True
+
+    def add(self, name: str, definition: Definition) -> None:
+        """Adds an export."""
+        self.exports[name] = definition
+        self.only_types = self.only_types and is_type(definition)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,13 +211,37 @@ def named(definition: Definition, name: str) -> Definition:
 
 def is_type(definition: Definition) -> bool:
     """Whether an import is of mere types, which need not be provided."""
-    if isinstance(definition, Instance):
-        return all(map(is_type, definition.exports.values()))
-    return isinstance(definition, Value)
+    return definition.only_types if isinstance(definition, Instance) else isinstance(definition, Value)
+
+
+class Count:
+    """How many more parts a component may have: what bounds the reader's work, whatever the size of the bytes."""
+
+    def __init__(self) -> None:
+        self.left = MAX_PARTS
 
 
 class Reader(binary.Reader):
-    """What the component format adds to the core format's numbers, names and vectors."""
+    """What the component format adds to the core format's numbers, names and vectors.
+
+    Args:
+        data: The whole file.
+        start: First byte.
+        end: One past the last byte.
+        count: Shared by all readers of the file.
+    """
+
+    def __init__(self, data: bytes, start: int, end: int, count: Count) -> None:
+        super().__init__(data, start, end, "a section of the component")
+        self._count = count
+
+    def items(self, read: Callable[[], binary.T], limit: int = binary.MAX_ITEMS) -> Iterator[binary.T]:
+        """As in a core module, and counted."""
+        for each in super().items(read, limit):
+            self._count.left -= 1
+            if self._count.left < 0:
+                raise binary.invalid(f"the component has more than {MAX_PARTS} parts", hint="split it up")
+            yield each
 
     def peek(self) -> int:
         if self.position >= self.end:

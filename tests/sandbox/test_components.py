@@ -576,6 +576,45 @@ def test_types_that_double_each_other_are_left_out() -> None:
         assert [each.name for each in manifest.for_binary(wasm).functions] == ["go"]
 
 
+def test_memories_that_double_each_other_are_counted_and_not_made() -> None:
+    """Twelve levels of components that each make two of the one before: 4,096 memories."""
+    text = "(component $c0 (core module $m (memory 1)) (core instance (instantiate $m)))"
+    for level in range(1, 13):
+        two = f"(instance (instantiate $c{level - 1}))" * 2
+        text = f"(component $c{level} {text} {two})"
+    with pytest.raises(InvalidModuleError) as caught:
+        manifest.for_binary(bytes(wasmtime.wat2wasm(text.replace("$c12", ""))))
+    assert str(caught.value) == ("the component has 4096 memories in 4096 core instances, at most 8 and 64 are allowed")
+
+
+def test_instances_that_hold_each_other_are_not_looked_through() -> None:
+    """Five thousand levels, two of each in the next: neither a recursion nor two to the power of them."""
+
+    def name(text: str) -> bytes:
+        return b"\0" + bytes((len(text),)) + text.encode()
+
+    empty = b"\x42\0"
+    # An instance type that exports two instances of the type before it, which it takes from around it (an outer alias).
+    types = [empty] + [
+        b"\x42\4" + 2 * (b"\2\3\2\1" + binary.leb128(index)) + b"\4" + name("a") + b"\5\0" + b"\4" + name("b") + b"\5\1"
+        for index in range(5_000)
+    ]
+    body = binary.leb128(len(types)) + b"".join(types)
+    imported = b"\1" + name("everything") + b"\5" + binary.leb128(5_000)
+    wasm = KIT[:8] + b"\7" + binary.leb128(len(body)) + body + b"\x0a" + binary.leb128(len(imported)) + imported
+    with pytest.raises(InvalidModuleError, match="it exports none"):
+        manifest.for_binary(wasm)
+
+
+def test_the_reader_s_work_is_bounded() -> None:
+    """Sections of a million one-byte types each, many times over."""
+    types = b"\x7d" * 900_000
+    body = binary.leb128(len(types)) + types
+    section = b"\7" + binary.leb128(len(body)) + body
+    with pytest.raises(InvalidModuleError, match="the component has more than 200000 parts"):
+        manifest.for_binary(KIT[:8] + section * 10)
+
+
 @settings(max_examples=400, deadline=None)
 @given(st.data())
 def test_damaged_components_give_an_outline_or_one_error(data: st.DataObject) -> None:
