@@ -53,7 +53,7 @@ def test_a_crate_becomes_a_module_that_runs(built: BuildOutput) -> None:
         "codegen-units=1",
         "panic=abort",
         "strip=symbols",
-        "-C target-feature=+simd128 -C link-arg=-zstack-size=262144",
+        "-C target-feature=+simd128 -C link-arg=-zstack-size=262144 -C llvm-args=-force-vector-interleave=2",
     )
 
 
