@@ -28,6 +28,8 @@ PER_PROCESS = 2_000
 """Mutations for each process."""
 HANGS_S = 600.0
 """A process that takes longer hangs."""
+MOST_SHOWN = 20
+"""Problems of mutations."""
 Facts = dict[str, Any]
 
 
@@ -276,6 +278,8 @@ def _report_mutations(options: argparse.Namespace) -> int:
     print(f"{tally.count:,} mutated binaries in {took:.0f} s, the slowest {tally.slowest_s * 1000:.0f} ms")  # noqa: T201
     for name, count in tally.outcomes.most_common():
         print(f"  {name:<24} {count:>9,}")  # noqa: T201 - a program
-    for number, problem in sorted(tally.problems.items()):
+    for number, problem in sorted(tally.problems.items())[:MOST_SHOWN]:
         print(f"problem: mutation {number}: {problem}", file=sys.stderr)  # noqa: T201
+    if len(tally.problems) > MOST_SHOWN:
+        print(f"problem: {len(tally.problems) - MOST_SHOWN} more", file=sys.stderr)  # noqa: T201
     return 1 if tally.problems else 0

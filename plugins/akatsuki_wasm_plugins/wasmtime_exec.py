@@ -9,6 +9,7 @@ from akatsuki_wasm.hookspecs import hookimpl
 if TYPE_CHECKING:
     from akatsuki_wasm.config import Settings
     from akatsuki_wasm.contracts import BatchCall, Call, Control, ExecutableModule, ExecutionResult, Limits
+    from akatsuki_wasm.sandbox.sandbox import Sandbox
 
 
 class WasmtimePlugin:
@@ -29,15 +30,22 @@ class WasmtimePlugin:
         """Executes; see `akatsuki_wasm.sandbox.sandbox.Sandbox.execute`."""
         if module.manifest.kind not in ("akatsuki", "core"):
             return None
+        # Imported on a thread with a small stack, the libraries overflow it.
+        from akatsuki_wasm.sandbox.stack import with_large_stack
+
+        return with_large_stack(self._sandbox).execute(module, call, limits, control)
+
+    def _sandbox(self) -> Sandbox:
         # Loads wasmtime and numpy, which a command that executes nothing should not wait for.
         from akatsuki_wasm.sandbox.sandbox import SandboxConfig, process_sandbox
 
         settings = self._settings
-        config = None
-        if settings is not None:
-            config = SandboxConfig(
+        if settings is None:
+            return process_sandbox()
+        return process_sandbox(
+            SandboxConfig(
                 cache_size=settings.module_cache_size,
                 aot_dir=settings.cache_dir / "compiled",
                 aot_key=settings.data_dir / "compiled.key",
             )
-        return process_sandbox(config).execute(module, call, limits, control)
+        )

@@ -56,3 +56,23 @@ def test_sixteen_threads_of_a_thousand_calls() -> None:
     assert found["problems"] == []
     assert found["calls"] == 16_000
     assert found["good"] > 8_000
+
+
+SMALL = """
+import threading
+from akatsuki_wasm.contracts import Control, Limits
+from akatsuki_wasm.testing.hostile_case import GOOD
+from akatsuki_wasm_plugins.wasmtime_exec import WasmtimePlugin
+threading.stack_size(32 * 1024)
+work = lambda: print(WasmtimePlugin().akatsuki_execute(GOOD.module, GOOD.call, Limits(), Control()).value)
+for _ in range(2):
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+"""
+
+
+def test_the_first_execution_of_a_process_may_be_on_the_smallest_thread() -> None:
+    """Its libraries are imported then, which takes more than such a stack has."""
+    run = subprocess.run([sys.executable, "-c", SMALL], capture_output=True, text=True, timeout=120, check=False)
+    assert (run.stdout, run.stderr, run.returncode) == ("42\n42\n", "", 0)

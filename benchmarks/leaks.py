@@ -1,0 +1,82 @@
+"""Resident memory, open files and threads over 100,000 executions of cached modules: all three must stay as they are.
+
+``python benchmarks/leaks.py 20000`` does fewer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+
+from akatsuki_wasm.contracts import Call, Control, Limits
+from akatsuki_wasm.errors import ExecuteError
+from akatsuki_wasm.testing import hostile
+from akatsuki_wasm.testing.hostile_wasm import ALLOCATOR, function, wat
+from akatsuki_wasm_plugins.wasmtime_exec import WasmtimePlugin
+
+STEP = 10_000
+FLAT_MIB = 8.0
+"""The allocator's own ups and downs."""
+GROUPS = ("traps", "answers", "allocators", "panics", "state")
+
+
+def resident_mib() -> float:
+    """Memory of this process."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def open_files() -> int:
+    """Descriptors of this process."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def echo() -> hostile.Case:
+    """A function that gives back its text: memory goes in and out."""
+    text = f"""{ALLOCATOR} (func (export "f") (param i32 i32) (result i32)
+      (i32.store (i32.const 64) (local.get 0)) (i32.store (i32.const 68) (local.get 1)) (i32.const 64))"""
+    return hostile.Case(
+        "echo", "good", "", lambda: wat(text), (function("f", "a: string", "string"),), Call("f", ("é" * 500,))
+    )
+
+
+def main() -> int:
+    """Prints the three at each step; 1 where one of them grew."""
+    total = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
+    execute = WasmtimePlugin().akatsuki_execute
+    failing = [case for case in hostile.cases(*GROUPS) if case.limits.timeout_ms >= 1000 and "mib" not in case.name]
+    chosen = [hostile.GOOD, echo(), *failing[:17]]  # as many as the cache keeps, so that none is compiled again
+    limits = Limits(timeout_ms=2000, result_bytes=2**20)
+
+    def one(number: int) -> None:
+        case = chosen[number % 2] if number % 4 else chosen[number // 4 % len(chosen)]
+        with contextlib.suppress(ExecuteError):
+            result = execute(case.module, case.call, limits, Control())
+            if case is hostile.GOOD and (result is None or result.value != hostile.GOOD.value):
+                raise AssertionError(f"a good call gave {result}")
+
+    for number in range(2_000):
+        one(number)
+    before = resident_mib(), open_files(), threading.active_count()
+    print(f"{'executions':>12} {'resident':>12} {'files':>6} {'threads':>8}")
+    print(f"{0:>12,} {before[0]:8.1f} MiB {before[1]:>6} {before[2]:>8}")
+    started = time.perf_counter()
+    for number in range(1, total + 1):
+        one(number)
+        if number % STEP == 0 or number == total:
+            now = resident_mib(), open_files(), threading.active_count()
+            print(f"{number:>12,} {now[0]:8.1f} MiB {now[1]:>6} {now[2]:>8}", flush=True)
+    grown = resident_mib() - before[0]
+    same = (open_files(), threading.active_count()) == before[1:]
+    flat = grown <= FLAT_MIB and same
+    took = (time.perf_counter() - started) / total * 1e6
+    print(f"\n{grown:+.1f} MiB after {total:,} executions of {took:.0f} us: {'pass' if flat else 'short'}")
+    return 0 if flat else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
