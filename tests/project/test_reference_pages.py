@@ -102,7 +102,7 @@ def test_json_documents_have_the_keys_that_are_described(tmp_path: Path, monkeyp
     assert done["module"].keys() == keys["Module"] | {"ownerType"}
     (tmp_path / "sales.csv").write_text("price,cost\n80,60\n", encoding="utf-8")
     table = run("run", "pricing", "margin", "--csv", "sales.csv", "-o", "out.csv")
-    assert table.keys() == keys["Result"] - {"output"} | {"column", "rows"}
+    assert table.keys() == keys["Result"] - {"output"} | {"column", "rows", "errors"}
     assert run("history")[0].keys() == keys["Execution"]
     assert run("modules", "delete", "other", "--yes")["deleted"][0].keys() == keys["Stored module"]
 
