@@ -386,7 +386,7 @@ def signature(function: Function) -> inspect.Signature:
     for param in function.params:
         default: Any = inspect.Parameter.empty
         if param.default is not MISSING:
-            default = param.default
+            default = param.default.encode() if param.type == wit.BYTES else param.default
         elif not param.required:
             default = None
         defaults_began = defaults_began or default is not inspect.Parameter.empty

@@ -142,6 +142,6 @@ def _words(names: tuple[str, ...]) -> str:
 
 
 def _wrong(name: str, value: Any, expected: str) -> ArgumentError:
-    text = repr(value)
+    text = " ".join(repr(value).split())  # a Series has several lines
     shown = text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
     return ArgumentError(f"{name} is {shown}: expected {expected}", hint="Convert the value before the call.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from akatsuki_wasm import wit
@@ -88,6 +89,7 @@ def test_python_values_become_contract_values(type_: wit.Type, given: Any, contr
         (RESULT, 3, "x is 3: expected one of ok, err (result<u32, string>)"),
         (DOUBLED, 3, "x is 3: expected one of some (option<option<u32>>)"),
         (wit.BYTES, 3, "x is 3: expected bytes, or text"),
+        (wit.BYTES, pd.Series([7]), "x is 0 7 dtype: int64: expected bytes, or text"),
         (wit.BYTES, "\ud800", "x is '\\ud800': expected bytes, or text that UTF-8 can hold"),
     ],
 )
