@@ -150,11 +150,10 @@ def _object_column(param: Parameter, type_: wit.Primitive, series: pd.Series[Any
     null = series.isna().to_numpy()
     has_null = bool(null.any())
     present = _plain(series[~null] if has_null else series)
-    if has_null:
+    raw = present
+    if has_null or not present.size:  # a column without a value may be of any type
         raw = np.zeros(len(series), present.dtype if present.size else DTYPES[type_.name])
         raw[~null] = present
-    else:
-        raw = present
     valid = ~null if has_null else None
 
     def read(start: int, stop: int) -> tuple[Array, Array | None]:

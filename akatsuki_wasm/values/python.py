@@ -96,7 +96,7 @@ def _lower_primitive(type_: wit.Primitive, value: Any, name: str) -> Any:
 
 
 def _short(value: Any) -> str:
-    text = repr(value)
+    text = " ".join(repr(value).split())
     return text if len(text) <= 60 else f"{text[:57]}... ({type(value).__name__})"
 
 

@@ -106,7 +106,7 @@ class NumberSource:
         if not raw.size:
             return
         if self._type.is_float:
-            if raw.dtype.itemsize > self._dtype.itemsize and kind == "f" and _exceeds(raw, -F32_MAX, F32_MAX):
+            if self._type.name == "f32" and kind == "f" and _exceeds(raw, -F32_MAX, F32_MAX):
                 bad = np.isfinite(raw) & (np.abs(raw) > F32_MAX)
                 self._refuse(raw, bad, valid, start, f"at most {F32_MAX} (f32)", hint="Scale the column first.")
             return

@@ -124,6 +124,7 @@ def test_empty_columns() -> None:
     for column in (pa.array([], pa.string()), pa.chunked_array([], pa.string()), pl.Series("t", [], dtype=pl.String)):
         assert lowered(wit.STRING, column) == []
     assert lowered(wit.F64, pa.chunked_array([], pa.float64())) == []
+    assert lowered(wit.F64, pd.Series([], dtype=object)) == []
 
 
 def test_a_long_column_is_converted_part_by_part() -> None:
@@ -187,6 +188,14 @@ def test_what_does_not_fit_is_refused_in_one_line(type_: wit.Type, column: Any, 
     assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
     assert hint is None or caught.value.hint == hint
+
+
+def test_numbers_of_other_sizes_and_byte_orders() -> None:
+    assert lowered(wit.F64, np.array([1e300, 2], np.longdouble)) == [1e300, 2]
+    assert lowered(wit.F64, np.array([1, 2], ">f8")) == [1, 2]
+    assert lowered(wit.S32, np.array([1, -2], ">i4")) == [1, -2]
+    assert lowered(wit.F32, pa.array([1, 2], pa.float16())) == [1, 2]
+    assert lowered(wit.F64, np.arange(6.0)[::2]) == [0, 2, 4]
 
 
 def test_ranges_hold_in_every_row_but_for_nulls() -> None:
