@@ -1,6 +1,7 @@
-"""Warns about idioms that measured slow in pixel code, with the line and what to write instead.
+"""Warns about idioms that measured slow over pixels and columns, with the line and what to write instead.
 
-Nothing is refused. A warning needs to be sure of three things: that the code runs for every pixel (a closure given to
+Nothing is refused. For columns: a public function of f64 alone that calls what `R: Real` computes for several rows at
+once. For pixels a warning needs to be sure of three things: that the code runs for every pixel (a closure given to
 `map_rgb` and its kin or to `Image::from_fn`, a loop over pixels, or a function that one of these calls), that the value
 is a float, and that it changes from pixel to pixel (what does not, the compiler computes once). Where the types are not
 plain to see, nothing is said. The figures are those of ``docs/reference/prelude.md``.
@@ -15,7 +16,7 @@ from akatsuki_wasm.rust.float_types import FLOAT, FLOATS, IMAGE, NESTED, PER_PIX
 from akatsuki_wasm.rust.syntax import Source, node_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from tree_sitter import Node
 
@@ -24,6 +25,7 @@ MAX_WARNINGS = 20
 _MAX_DEPTH = 150
 """Deepest tree that is walked: hand-written code stays far below."""
 
+_LOOPS = frozenset(("for_expression", "while_expression", "loop_expression"))
 _FAST = "write {} (f32)"
 METHODS: dict[str, tuple[int, str]] = {
     "min": (6, "write low(a, b), or v.clamp(least, most): map_rgb limits its result to 0..=255 by itself"),
@@ -47,11 +49,17 @@ METHODS: dict[str, tuple[int, str]] = {
 """Methods of floats: how many times slower they measured than what to write instead."""
 CASTS = frozenset(("u8", "i8", "u16", "i16", "u64"))
 """Targets of `as` that take a float one at a time; i32, u32 and usize are vector instructions."""
+COLUMN_METHODS: dict[str, int] = {
+    **{"exp": 2, "ln": 2, "sin": 4, "cos": 4, "tan": 3, "tanh": 2, "powf": 4, "atan2": 3, "asin": 2, "acos": 2},
+    **{"hypot": 3, "min": 2, "max": 2, "round": 2},
+}
+"""Methods of f64 that `R: Real` computes for several rows at once: how many times slower a column is without it."""
+_FUSED = (4, "write a * b + c")
+_BRANCHES = frozenset(("if_expression", "match_expression", "type_cast_expression", "closure_expression", *_LOOPS))
 _CAST = (6, "return f32 from map_rgb or map_rgba, which round by themselves, or write `as i32`")
 _REMAINDER = (18, "write v - m * (v / m).floor()")
 _ACCESS = (7, "write image.map_rgb(|x, y, rgb| …), which hands out every pixel")
 
-_LOOPS = frozenset(("for_expression", "while_expression", "loop_expression"))
 _ELEMENTWISE = frozenset(("each", "map"))
 
 
@@ -82,8 +90,9 @@ class _Walk:
         self.seen: set[tuple[str, tuple[bool, ...]]] = set()
 
     def run(self) -> None:
-        for node in self.functions.values():
+        for name, node in self.functions.items():
             self._function(node, None)
+            self._column(name, node)
         while self.queue:
             name, varying = self.queue.pop()
             self._function(self.functions[name], varying)
@@ -94,6 +103,34 @@ class _Walk:
         if body is not None:
             scope = self.typing.parameters(node, varying)
             self._walk(body, scope, pixel=varying is not None, loops=0, depth=0)
+
+    def _column(self, name: str, node: Node) -> None:
+        """A public function of f64 alone, which columns run row by row: what `R: Real` would do for several rows."""
+        listed, body = node.child_by_field_name("parameters"), node.child_by_field_name("body")
+        types = [each.child_by_field_name("type") for each in listed.named_children] if listed is not None else []
+        types.append(node.child_by_field_name("return_type"))
+        public = any(each.type == "visibility_modifier" for each in node.children)
+        plain = len(types) > 1 and all(each is not None and node_text(each) == "f64" for each in types)
+        if not public or not plain or body is None or node.child_by_field_name("type_parameters") is not None:
+            return
+        scope, called, simple = self.typing.parameters(node, None), [], True
+        for each in _within(body):
+            simple = simple and each.type not in _BRANCHES and self.typing.spend()
+            if each.type == "let_declaration":
+                self.typing.bind_let(each, scope)
+            function = each.child_by_field_name("function") if each.type == "call_expression" else None
+            if function is not None and function.type == "field_expression":
+                called.append((*_callee(function), each))
+        for method, receiver, call in called:
+            if receiver is None or self.typing.value(receiver, scope).type != FLOAT:
+                continue
+            if method == "mul_add":
+                self._warn(call, "`mul_add` of floats for every row", *_FUSED, at=call.child_by_field_name("function"))
+            elif simple and method in COLUMN_METHODS:
+                advice = f"write pub fn {name}<R: Real>(…) with R for f64: it is called as before"
+                what = f"`{method}` of f64 for every row of a column"
+                self._warn(call, what, COLUMN_METHODS[method], advice, at=call.child_by_field_name("function"))
+                return
 
     # ------------------------------------------------------------ the walk
 
@@ -235,6 +272,15 @@ def _items(root: Node) -> Iterable[Node]:
         body = node.child_by_field_name("body") if node.type == "mod_item" else None
         if body is not None:
             yield from body.children
+
+
+def _within(node: Node) -> Iterator[Node]:
+    """All nodes below one, in the order of the text."""
+    waiting = [node]
+    while waiting:
+        each = waiting.pop()
+        yield each
+        waiting.extend(reversed(each.named_children))
 
 
 def _arguments(node: Node) -> list[Node]:

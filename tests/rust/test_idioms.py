@@ -15,7 +15,7 @@ from akatsuki_wasm.offline.composing import compose_functions, compose_image
 from akatsuki_wasm.offline.mentions import Choice
 from akatsuki_wasm.offline.operations import load_catalogue
 from akatsuki_wasm.rust import float_types
-from akatsuki_wasm.rust.idioms import CASTS, CODE, MAX_WARNINGS, METHODS, slow_idioms
+from akatsuki_wasm.rust.idioms import CASTS, CODE, COLUMN_METHODS, MAX_WARNINGS, METHODS, slow_idioms
 from akatsuki_wasm.rust.signatures import parse_source
 from akatsuki_wasm_plugins.cargo import CargoPlugin
 
@@ -127,9 +127,36 @@ def test_no_false_alarms(body: str) -> None:
     assert warned(body) == []
 
 
-def test_functions_of_numbers_are_left_alone() -> None:
-    assert slow_idioms("pub fn a<R: Real>(x: R) -> R { (2.0 * x).min(1.0).exp() }") == ()
-    assert slow_idioms("pub fn b(x: f64) -> f64 { x.sin().max(0.5).round() }") == ()
+@pytest.mark.parametrize("method", COLUMN_METHODS)
+def test_functions_of_f64_that_real_computes_for_several_rows(method: str) -> None:
+    argument = "x" if method in {"powf", "atan2", "hypot", "min", "max"} else ""
+    (found,) = slow_idioms(
+        f"pub fn f(x: f64) -> f64 {{\n    let y = 2.0 * x;\n    y.{method}({argument}) + x.exp()\n}}"
+    )
+    assert (found.line, found.code) == (3, CODE)
+    assert found.message.startswith(f"`{method}` of f64 for every row of a column is about ")
+    assert found.help == "write pub fn f<R: Real>(…) with R for f64: it is called as before"
+
+
+def test_mul_add_is_slow_in_every_function_of_f64() -> None:
+    text = "pub fn f(x: f64) -> f64 { if x > 0.0 { x.mul_add(2.0, 1.0) } else { 0.0 } }"
+    assert [(each.line, each.help) for each in slow_idioms(text)] == [(1, "write a * b + c")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "pub fn a<R: Real>(x: R) -> R { (2.0 * x).min(1.0).exp() }",
+        "pub fn a(x: f64) -> f64 { if x > 0.0 { x.ln() } else { 0.0 } }",
+        "pub fn a(x: f64, n: u32) -> f64 { x.sin() * f64::from(n) }",
+        "pub fn a(x: f64) -> f64 { x.sqrt().abs().floor() }",
+        "pub fn a(x: f64) -> f64 { helper(x) }\nfn helper(x: f64) -> f64 { x.sin() }",
+        "pub fn a(values: &[f64]) -> f64 { values[0].sin() }",
+    ],
+)
+def test_other_functions_of_numbers_are_left_alone(text: str) -> None:
+    """Real knows no `if` on a row, and a parameter of another type is no `R`."""
+    assert slow_idioms(text) == ()
 
 
 def test_a_warning_says_where_and_what_to_write() -> None:
@@ -163,7 +190,7 @@ def test_the_table_of_the_reference_names_every_idiom() -> None:
     page = (DOCS / "prelude.md").read_text("utf-8")
     table = page[page.index("## Slow idioms") :]
     listed = set(re.findall(r"`\.?(\w+)", table)) | set(re.findall(r"`as (\w+)`", table))
-    assert {*METHODS, *CASTS} <= listed
+    assert {*METHODS, *CASTS, *COLUMN_METHODS} <= listed
 
 
 @pytest.mark.toolchain
