@@ -160,7 +160,7 @@ class Module:
             threads: Most threads that compute; all cores where None.
             progress: Called with (rows done, rows in all) now and then, on this thread. What it raises ends the batch.
             timeout_ms: As in `call`; for the whole batch.
-            named: Values by parameter name.
+            named: Values by parameter name; a parameter that is called as one of these options is given by position.
 
         Returns:
             A column of the kind of the first column that is no numpy array, else a numpy array; with ``collect`` a
