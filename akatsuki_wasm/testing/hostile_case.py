@@ -144,7 +144,8 @@ class Outcome:
         if self.error is None:
             return ""
         text = str(self.error)
-        return text if self.case.own_texts else f"{text.partition(': ')[0]}: …"
+        ours, colon, _ = text.partition(": ")
+        return text if self.case.own_texts or not colon else f"{ours}: …"
 
 
 def shown(value: Any) -> str:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 from akatsuki_wasm.contracts import MIB
 from akatsuki_wasm.testing import hostile
 from akatsuki_wasm.testing.hostile_mutations import Tally, try_mutations
+from akatsuki_wasm.testing.hostile_page import write
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -233,6 +234,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0, help="for other mutations")
     parser.add_argument("--seconds", type=float, help="stop the mutations after this time")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="for the mutations")
+    parser.add_argument("--page", type=Path, metavar="FILE.md", help="write the answers into a page's table too")
     parser.add_argument("--json", action="store_true", help="one JSON object for each case")
     parser.add_argument("--here", action="store_true", help="in this process, which may crash")
     parser.add_argument("--mutate", type=int, nargs=2, help=argparse.SUPPRESS)
@@ -248,6 +250,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     mode, groups = ("--deploy", options.deploy) if options.deploy else ("--group", options.group or hostile.GROUPS)
     found, problems = in_children(mode, groups, options.plugin)
     print("\n".join(map(json.dumps, found)) if options.json else table(found))  # noqa: T201 - a program
+    if options.page:
+        write(options.page, found)
     for problem in problems:
         print(f"problem: {problem}", file=sys.stderr)  # noqa: T201
     return 1 if problems else 0
