@@ -23,11 +23,11 @@ from typing import TYPE_CHECKING
 from akatsuki_wasm import wit
 from akatsuki_wasm.errors import ArgumentError
 from akatsuki_wasm.sandbox.columns import host_column
-from akatsuki_wasm.sandbox.feed import Feed
+from akatsuki_wasm.sandbox.feed import CHUNK_S, Feed
 from akatsuki_wasm.sandbox.instance import Instance
 from akatsuki_wasm.sandbox.lanes import GuestLane, RowLane
 from akatsuki_wasm.sandbox.output import Output
-from akatsuki_wasm.sandbox.scalars import Mismatch
+from akatsuki_wasm.sandbox.scalars import DTYPES, Mismatch
 from akatsuki_wasm.sandbox.workers import Workers
 
 if TYPE_CHECKING:
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
     from akatsuki_wasm.sandbox.plans import CallPlan
     from akatsuki_wasm.sandbox.watch import Watch
 
-SHARED_S = 0.002
-"""A rest that takes less on one thread is not worth starting others, which takes 0.1 ms for each."""
 MAX_THREADS = 32
 """Half of the instances that a process may have at once: a batch leaves room for other callers."""
 
@@ -87,10 +85,10 @@ def run(
             return RowLane(plan, make_instance, columns, output, limits)
         return GuestLane(plan, make_instance(Instance), columns, output, result)
 
+    types = [param.type for param, each in zip(function.params, call.columns, strict=True) if not each.broadcast]
     # Fuel is the same on every machine only if the calls are.
-    feed, threads = (
-        (Feed(call.rows), _threads(function, call)) if limits.fuel is None else (Feed(call.rows, math.inf), 1)
-    )
+    chunk_s, threads = (CHUNK_S, _threads(function, call)) if limits.fuel is None else (math.inf, 1)
+    feed = Feed(call.rows, sum(map(_row_bytes, [*types, result])), chunk_s)
     _Batch(make_lane, lambda: watch.look(plan.name), control).run(feed, threads)
     return output.value()
 
@@ -118,6 +116,12 @@ def _is_scalar(function: Function) -> bool:
     return bool(function.params) and all(isinstance(each, wit.Primitive) and each != wit.STRING for each in types)
 
 
+def _row_bytes(type_: wit.Type) -> int:
+    """What a row takes in the guest; of a text, what one of common length does."""
+    inner = type_.inner if isinstance(type_, wit.Option) else type_
+    return 32 if inner == wit.STRING else DTYPES[str(inner)].itemsize
+
+
 def _threads(function: Function, call: BatchCall) -> int:
     """How many threads may compute. Calls for each row spend their time in Python, where threads only wait."""
     if call.threads is not None and call.threads < 1:
@@ -141,7 +145,7 @@ class _Batch:
 
     def run(self, feed: Feed, threads: int) -> None:
         with closing(self._make_lane()) as lane:
-            while threads == 1 or feed.guest_s_left < SHARED_S:
+            while threads == 1 or not feed.worth_sharing:
                 found = feed.take()
                 if found is None:
                     return

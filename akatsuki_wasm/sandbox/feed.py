@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import threading
 
-CHUNK_ROWS = 64 * 1024
-"""Most rows of a call. 16K to 128K was measured best: below 8K the calls show, above it the caches overflow."""
+CHUNK_BYTES = 3 * 1024 * 1024
+"""About so much a call reads and writes: with less the call itself shows, with more the processor's caches overflow."""
+LEAST_CHUNK_ROWS, CHUNK_ROWS = 32 * 1024, 128 * 1024
+"""Fewest and most rows of a call, however wide they are."""
 FIRST_ROWS = 1024
 """Rows of the first call, which shows what a row takes."""
 CHUNK_S = 0.02
 """A call of slow rows is made so short, so that progress, cancellation and the other threads' work keep in step."""
 LEAST_ROWS = 8 * 1024
 """Towards the end the calls get shorter down to this, so that no thread works on alone."""
+SHARED_S = 0.002
+"""A rest that takes the guest less is not worth starting threads, which takes 0.1 ms for each."""
+SHARED_CALL_S = 0.0005
+"""Where a call takes the guest less, copying and Python take most of the time, and a second thread gains nothing."""
+SURE_CALL_S = 0.002
+"""From here on the first call, which is slow because nothing is in the caches yet, is enough to judge by."""
 
 
 class Feed:
@@ -19,6 +27,7 @@ class Feed:
 
     Args:
         rows: Of the batch.
+        row_bytes: What a row takes in the guest, about.
         chunk_s: Most seconds that a call should take.
 
     Attributes:
@@ -26,8 +35,9 @@ class Feed:
         done: Rows that were computed.
     """
 
-    def __init__(self, rows: int, chunk_s: float = CHUNK_S) -> None:
+    def __init__(self, rows: int, row_bytes: int, chunk_s: float = CHUNK_S) -> None:
         self.rows, self.done = rows, 0
+        self._chunk_rows = min(CHUNK_ROWS, max(LEAST_CHUNK_ROWS, CHUNK_BYTES // row_bytes))
         self._chunk_s = chunk_s
         self._lock = threading.Lock()
         self._next = 0
@@ -48,7 +58,7 @@ class Feed:
     def _size(self, left: int) -> int:
         if not self.done:
             return FIRST_ROWS
-        size = CHUNK_ROWS
+        size = self._chunk_rows
         if self._row_s * size > self._chunk_s:
             size = max(1, int(self._chunk_s / self._row_s))
         if self._sharers > 1:
@@ -70,6 +80,9 @@ class Feed:
         self._stopped = True
 
     @property
-    def guest_s_left(self) -> float:
-        """Seconds that a guest would take for what was not handed out yet, as far as is known."""
-        return (self.rows - self._next) * self._guest_row_s
+    def worth_sharing(self) -> bool:
+        """Whether several threads would be sooner done with what was not handed out yet, as far as is known."""
+        if (self.rows - self._next) * self._guest_row_s < SHARED_S:
+            return False
+        call_s = self._chunk_rows * self._guest_row_s
+        return call_s >= SURE_CALL_S or (call_s >= SHARED_CALL_S and self.done > FIRST_ROWS)

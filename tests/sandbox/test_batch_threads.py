@@ -12,7 +12,7 @@ from wat_guests import ALLOCATOR, function, guest
 
 from akatsuki_wasm.contracts import BatchCall, BatchValue, Call, Column, Control, ExecutionResult, Limits
 from akatsuki_wasm.errors import ArgumentError, ExecutionCancelled, ExecutionTimeout, FuelLimitError, GuestTrap
-from akatsuki_wasm.sandbox.feed import CHUNK_ROWS, FIRST_ROWS, Feed
+from akatsuki_wasm.sandbox.feed import CHUNK_ROWS, FIRST_ROWS, LEAST_CHUNK_ROWS, Feed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,8 +71,8 @@ def test_rows_keep_their_order_and_every_thread_has_an_instance(sandbox: Sandbox
 
 
 def test_guest_memory_does_not_grow_with_the_rows(sandbox: Sandbox) -> None:
-    """Two columns of a chunk, and what this allocator, which never frees, keeps of smaller chunks before."""
-    assert run(sandbox, np.ones(ROWS), 1).memory_used_bytes < 4 * 2 * 8 * CHUNK_ROWS < 2 * 8 * ROWS
+    """Not even one of the two columns is there as a whole."""
+    assert run(sandbox, np.ones(ROWS), 1).memory_used_bytes < 8 * ROWS
 
 
 def test_the_error_is_that_of_the_first_row(sandbox: Sandbox) -> None:
@@ -165,7 +165,7 @@ def test_batches_of_several_threads_at_once(sandbox: Sandbox) -> None:
 
 
 def test_the_feed_hands_out_every_row_once() -> None:
-    feed = Feed(1_000_000)
+    feed = Feed(1_000_000, 48)
     taken = [feed.take()]
     feed.share(3)
     while taken[-1] is not None:
@@ -174,13 +174,39 @@ def test_the_feed_hands_out_every_row_once() -> None:
     ranges = [each for each in taken if each is not None]
     assert [row for each in ranges for row in (each.start, each.stop)][1:-1:2] == [each.start for each in ranges[1:]]
     assert (ranges[0].start, len(ranges[0]), ranges[-1].stop) == (0, FIRST_ROWS, 1_000_000)
-    assert max(map(len, ranges)) == CHUNK_ROWS
-    assert len(ranges[-2]) < CHUNK_ROWS  # the end is shared out in smaller parts
+    assert max(map(len, ranges)) == 64 * 1024
+    assert len(ranges[-2]) < 64 * 1024  # the end is shared out in smaller parts
     assert feed.done == 1_000_000
 
 
+def test_wide_rows_are_handed_out_in_smaller_numbers() -> None:
+    sizes = []
+    for row_bytes in (8, 48, 1000):
+        feed = Feed(1_000_000, row_bytes)
+        first = feed.take()
+        assert first is not None
+        feed.finish(first, 0, 0)
+        sizes.append(len(feed.take() or ()))
+    assert sizes == [CHUNK_ROWS, 64 * 1024, LEAST_CHUNK_ROWS]
+
+
+def test_cheap_rows_are_not_shared() -> None:
+    feed = Feed(10_000_000, 24)
+    first = feed.take()
+    assert first is not None
+    assert not feed.worth_sharing  # nothing is known yet
+    feed.finish(first, 0, 1e-8 * len(first))  # looks dearer than it is, as nothing is in the caches
+    assert not feed.worth_sharing
+    second = feed.take()
+    assert second is not None
+    feed.finish(second, 0, 1e-9 * len(second))
+    assert not feed.worth_sharing
+    feed.finish(second, 0, 1e-8 * len(second))
+    assert feed.worth_sharing
+
+
 def test_slow_rows_are_handed_out_in_small_numbers() -> None:
-    feed = Feed(1_000_000)
+    feed = Feed(1_000_000, 48)
     first = feed.take()
     assert first is not None
     feed.finish(first, 0.001 * len(first), 0)
