@@ -490,6 +490,10 @@ class Call:
     tuple; for a record a mapping, its `wit.record_class` or any object with those attributes (a result is the record
     class); None or the value for an ``option``.
 
+    Of components besides: a `wit.Case` for a ``variant``, and for a ``result`` or a doubled ``option`` inside another
+    type (a function's own result is unwrapped, its error a `akatsuki_wasm.errors.GuestError`); a str for an ``enum``;
+    a frozenset of str for ``flags``. Of commands: bytes for their streams. Names are snake_case.
+
     Attributes:
         function: snake_case or kebab-case.
         args: One contract value for each parameter, in order.
