@@ -6,8 +6,11 @@ import hashlib
 import os
 import signal
 import struct
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -32,7 +35,6 @@ from akatsuki_wasm.sandbox.wasi import CommandConfig, CommandSandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 IMPORTS = "\n".join(
     f'(import "{command.MODULE}" "{name}" (func ${name} (param {" ".join(params)})'
@@ -510,3 +512,32 @@ def test_compiled_files_are_used(tmp_path: Path) -> None:
 
 def _never() -> bytes:
     raise AssertionError("the bytes were read again")
+
+
+FORKS = """
+import os, sys, warnings
+sys.path.insert(0, sys.argv[1])
+import test_components, test_wasi
+from akatsuki_wasm.contracts import Call
+from akatsuki_wasm.sandbox.component import ComponentSandbox
+from akatsuki_wasm.sandbox.wasi import CommandSandbox
+
+components, commands = ComponentSandbox(), CommandSandbox()
+kit = test_components.guest(test_components.KIT)
+
+def answers():
+    counted = components.execute(kit, Call("count")).value
+    return counted == 1 and test_wasi.run(commands, test_wasi.CAT, stdin=b"x") == b"x"
+
+assert answers()
+warnings.simplefilter("ignore")  # that the process has threads is the point
+child = os.fork()
+if not child:
+    os._exit(0 if answers() and answers() else 1)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+assert answers()
+"""
+
+
+def test_a_forked_child_has_engines_of_its_own() -> None:
+    subprocess.run([sys.executable, "-c", FORKS, str(Path(__file__).parent)], check=True, timeout=120)
