@@ -591,7 +591,7 @@ class BatchCall:
 
 
 class RowError(NamedTuple):
-    """The error text that a function answered for one row, from 0."""
+    """The error text that a function answered for one row, from 0; on one line, and never empty."""
 
     row: int
     message: str

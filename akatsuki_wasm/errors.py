@@ -277,6 +277,11 @@ def one_line(text: str) -> str:
     return words if words.isprintable() else "".join(each if each.isprintable() else "\ufffd" for each in words)
 
 
+def said_by_guest(text: str) -> str:
+    """What a function gave as its error, on one line, or that it gave nothing."""
+    return one_line(text) or "the function failed and does not say why"
+
+
 class GuestError(ExecuteError):
     """The function itself answered with an error (``Err`` of a Rust ``Result``).
 
@@ -289,7 +294,7 @@ class GuestError(ExecuteError):
     code = "guest-error"
 
     def __init__(self, message: str, *, value: Any = None, hint: str = "") -> None:
-        super().__init__(one_line(message) or "the function failed and does not say why", hint=hint)
+        super().__init__(said_by_guest(message), hint=hint)
         self.value = value
 
 

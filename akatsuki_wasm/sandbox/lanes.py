@@ -9,7 +9,7 @@ import numpy as np
 
 from akatsuki_wasm import wit
 from akatsuki_wasm.contracts import RowError, Texts
-from akatsuki_wasm.errors import GuestTrap
+from akatsuki_wasm.errors import GuestTrap, said_by_guest
 from akatsuki_wasm.sandbox import texts
 from akatsuki_wasm.sandbox.direct import DirectFunction, DirectInstance
 from akatsuki_wasm.sandbox.instance import Instance
@@ -243,7 +243,9 @@ class GuestLane:
         if wanted < count:  # by row, as the guest's word on their order is not taken
             found = found[np.argsort(found[:, 0], kind="stable")[:wanted]]
         self._output.spend(int(found[:, 2].sum()) + len(found) * ROW_ERROR_BYTES)
-        errors = [RowError(start + row, reader.text(text_at, size)) for row, text_at, size in found.tolist()]
+        errors = [
+            RowError(start + row, said_by_guest(reader.text(text_at, size))) for row, text_at, size in found.tolist()
+        ]
         self._output.fail(errors, count)
 
 
