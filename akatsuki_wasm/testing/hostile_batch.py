@@ -39,7 +39,8 @@ def _offset(index: int, value: int) -> str:
 def _lying(name: str, about: str, body: str, result: str = "f64", **facts: Any) -> Case:
     text = f"""{facts.pop("setup", ALLOCATOR)} (func (export "f") (param f64) (result f64) (local.get 0))
     (func $batch (export "{_EXPORT}") (param $f i32) {body})"""
-    call = BatchCall("f", (Column(np.array([1.0, 2.0, 3.0])),), _ROWS)
+    rows = facts.pop("rows", _ROWS)
+    call = BatchCall("f", (Column(np.arange(1.0, rows + 1)),), rows)
     functions = (function("f", "a: f64", result, batch=_EXPORT),)
     facts.setdefault("errors", (GuestTrap,))
     return Case(name, "batch", about, partial(wat, text), functions, call, **facts)
@@ -54,6 +55,23 @@ def batch() -> Iterator[Case]:
     yield _lying("batch-that-never-ends", "never ends", "(loop $on (br $on))", errors=(ExecutionTimeout,), limits=SHORT)
     yield _lying(
         "batch-that-recurses", "calls itself for ever", "(call $batch (i32.const 0))", kinds=("stack_overflow",)
+    )
+    many: dict[str, Any] = {"rows": 300_000}
+    yield _lying("batch-of-chunks-that-trap", "traps, in a batch that several threads share", "unreachable", **many)
+    yield _lying(
+        "batch-of-chunks-that-never-end",
+        "never ends, in a batch that several threads share",
+        "(loop $on (br $on))",
+        errors=(ExecutionTimeout,),
+        limits=SHORT,
+        **many,
+    )
+    yield _lying(
+        "batch-of-chunks-that-lie",
+        "more failed rows than rows, in a batch that several threads share",
+        _word(6, -1),
+        kinds=("list_out_of_bounds",),
+        **many,
     )
     for count in (4, -1, 0x7FFFFFFF):
         yield _lying(f"batch-of-{count & 0xFFFFFFFF:x}-failures", f"{count} failed rows of 3", _word(6, count))

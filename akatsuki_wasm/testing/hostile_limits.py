@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from akatsuki_wasm.contracts import MIB, Call, Limits
-from akatsuki_wasm.errors import ExecutionTimeout, GuestTrap, InvalidModuleError, MemoryLimitError
+from akatsuki_wasm.errors import ExecutionTimeout, FuelLimitError, GuestTrap, InvalidModuleError, MemoryLimitError
 from akatsuki_wasm.testing.hostile_case import SHORT, Case
 from akatsuki_wasm.testing.hostile_wasm import HEADER, allocator, function, leb128, section, vector, wat
 
@@ -48,6 +48,18 @@ def time() -> Iterator[Case]:
         (func $b (type $t) (call_indirect (type $t) (local.get 0) (i32.const 0)))
         (func (export "f") (call $a (i32.const 0)))""",
     )
+    for name, text in (
+        ("loop", f'(func (export "f") {spin})'),
+        ("start", f'(func $s {spin}) (start $s) (func (export "f"))'),
+    ):
+        yield _guest(
+            f"fuel-for-a-{name}",
+            "time",
+            f"an endless {name}, with fuel for 100,000 instructions",
+            text,
+            errors=(FuelLimitError, ExecutionTimeout),
+            limits=Limits(timeout_ms=1_000, fuel=100_000),
+        )
     memory = f'(memory (export "memory") {_PAGES})'
     bulk = {
         "fill": f"(memory.fill (i32.const 0) (i32.const 1) (i32.const {_ALL}))",
