@@ -1,62 +1,29 @@
-"""Compiled modules, kept by digest: an LRU with one compile for each key, however many threads ask."""
+"""Compiled things of any kind, kept by digest: the least recently used goes first, and one thread makes each."""
 
 from __future__ import annotations
 
 import threading
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-import wasmtime
 from cachetools import LRUCache
-
-from akatsuki_wasm.errors import InvalidModuleError, one_line
-from akatsuki_wasm.sandbox import ffi
-from akatsuki_wasm.sandbox.plans import Plans
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from akatsuki_wasm.sandbox.engine import ProcessEngine
+
+class Sized(Protocol):
+    """What knows how large its compiled code is."""
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        ...
 
 
-class CompiledModule:
-    """A module compiled for the process's engine, ready to be instantiated.
-
-    Shared between threads; lives as long as the cache or an execution holds it.
-
-    Args:
-        engine: That compiled it.
-        module: wasmtime's.
-
-    Raises:
-        InvalidModuleError: It imports something.
-
-    Attributes:
-        pre_address: Native address of the pre-linked instance.
-        has_memory: Whether it exports a memory named ``memory``.
-        size: Bytes of its compiled code.
-        plans: How its functions are called.
-        realloc_checked: Whether the type of its ``cabi_realloc`` was compared.
-    """
-
-    def __init__(self, engine: ProcessEngine, module: wasmtime.Module) -> None:
-        imports = [f"{each.module}.{each.name}" for each in module.imports]
-        if imports:
-            shown = ", ".join(imports[:8]) + (f" and {len(imports) - 8} more" if len(imports) > 8 else "")
-            raise InvalidModuleError(
-                f"the module imports {one_line(shown)}: nothing is provided to a module",
-                hint="build it for wasm32-unknown-unknown, without files, network, clocks or host functions",
-            )
-        self.engine = engine
-        self._pre = engine.linker.instantiate_pre(module)
-        self.pre_address = ffi.address(self._pre)
-        self.has_memory = any(
-            each.name == "memory" and isinstance(each.type, wasmtime.MemoryType) for each in module.exports
-        )
-        self.size = ffi.image_bytes(ffi.address(module))
-        self.plans = Plans()
-        self.realloc_checked = False
+T = TypeVar("T", bound=Sized)
+Key = tuple[str, int]
 
 
 @dataclass(frozen=True)
@@ -80,78 +47,72 @@ class CacheStatistics:
     bytes: int
 
 
-class _Counting(LRUCache[str, CompiledModule]):
+class _Counting(LRUCache[Key, T]):
     evictions = 0
 
-    def popitem(self) -> tuple[str, CompiledModule]:
+    def popitem(self) -> tuple[Key, T]:
         self.evictions += 1
         return super().popitem()
 
 
-class ModuleCache:
-    """The compiled modules of one sandbox and engine.
+class Cache(Generic[T]):
+    """What was compiled, by digest and engine.
 
     Args:
-        engine: Of this process.
-        capacity: Modules kept at most; the least recently used goes first.
+        capacity: Kept at most.
     """
 
-    def __init__(self, engine: ProcessEngine, capacity: int) -> None:
-        self.engine = engine
+    def __init__(self, capacity: int) -> None:
         self._lock = threading.Lock()
-        self._kept = _Counting(capacity)
-        self._coming: dict[str, Future[CompiledModule]] = {}
+        self._kept: _Counting[T] = _Counting(capacity)
+        self._coming: dict[Key, Future[T]] = {}
         self._hits = self._misses = 0
 
-    def get(self, digest: str, load: Callable[[], wasmtime.Module]) -> tuple[CompiledModule, bool]:
-        """The compiled module and whether it was in memory already.
+    def get(self, digest: str, engine: object, make: Callable[[], T]) -> tuple[T, bool]:
+        """What is kept, and whether it was there already.
 
         Args:
             digest: Hex sha256.
-            load: Makes it; called by one thread, and what it raises is raised in all that wait. One that was
-                interrupted on its way leaves the work to the next that waits.
-
-        Raises:
-            InvalidModuleError: It imports something.
+            engine: That it is compiled for; a process has several, and a forked one has its own.
+            make: Makes it; called by one thread, and what it raises is raised in all that wait. One that is interrupted
+                on its way leaves the work to the next that waits.
         """
+        key = digest, id(engine)
         with self._lock:
-            found = self._kept.get(digest)
+            found = self._kept.get(key)
             if found is not None:
                 self._hits += 1
                 return found, True
             self._misses += 1
         while True:
             with self._lock:
-                coming = self._coming.get(digest)
+                coming = self._coming.get(key)
                 mine = coming is None
                 if coming is None:
-                    coming = self._coming[digest] = Future()
+                    coming = self._coming[key] = Future()
             if mine:
-                return self._make(digest, load, coming), False
+                return self._make(key, make, coming), False
             try:
                 return coming.result(), False
             except CancelledError:
                 continue
 
-    def _make(self, digest: str, load: Callable[[], wasmtime.Module], coming: Future[CompiledModule]) -> CompiledModule:
-        made = error = None
+    def _make(self, key: Key, make: Callable[[], T], coming: Future[T]) -> T:
         try:
-            made = CompiledModule(self.engine, load())
-            return made
-        except Exception as exc:
-            error = exc
-            raise
-        finally:
+            made = make()
+        except BaseException as exc:
             with self._lock:
-                self._coming.pop(digest, None)
-                if made is not None:
-                    self._kept[digest] = made
-            if made is not None:
-                coming.set_result(made)
-            elif error is not None:
-                coming.set_exception(error)
+                self._coming.pop(key, None)
+            if isinstance(exc, Exception):
+                coming.set_exception(exc)
             else:  # a signal's exception is this thread's own
                 coming.cancel()
+            raise
+        with self._lock:
+            self._kept[key] = made
+            self._coming.pop(key, None)
+        coming.set_result(made)
+        return made
 
     @property
     def statistics(self) -> CacheStatistics:
@@ -169,7 +130,5 @@ class ModuleCache:
     def clear(self, digest: str | None = None) -> None:
         """Forgets one module, or all of them; executions that hold one finish undisturbed."""
         with self._lock:
-            if digest is None:
-                self._kept.clear()
-            else:
-                self._kept.pop(digest, None)
+            for key in [key for key in self._kept if digest in (None, key[0])]:
+                del self._kept[key]

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 
 from akatsuki_wasm.contracts import Call, Control, ExecutionResult, Limits
 from akatsuki_wasm.errors import ArgumentError, ExecuteError
+from akatsuki_wasm.sandbox.cache import Cache
 from akatsuki_wasm.sandbox.component_call import CompiledComponent, ComponentInstance
 from akatsuki_wasm.sandbox.component_engine import component_engine
 from akatsuki_wasm.sandbox.component_loading import load_component
-from akatsuki_wasm.sandbox.kept import Kept
 from akatsuki_wasm.sandbox.limits import check
 from akatsuki_wasm.sandbox.sandbox import SandboxConfig
 from akatsuki_wasm.sandbox.watch import Watch
@@ -46,7 +46,7 @@ class ComponentSandbox:
     def __init__(self, config: SandboxConfig | None = None) -> None:
         self.config = config or SandboxConfig()
         self._files = self.config.compiled_files()
-        self._compiled: Kept[CompiledComponent] = Kept(self.config.cache_size)
+        self._cache: Cache[CompiledComponent] = Cache(self.config.cache_size)
         self._closed = False
 
     def __enter__(self) -> ComponentSandbox:
@@ -60,7 +60,7 @@ class ComponentSandbox:
     def close(self) -> None:
         """Forgets the compiled components. Executions under way finish."""
         self._closed = True
-        self._compiled.clear()
+        self._cache.clear()
 
     def execute(
         self,
@@ -103,8 +103,8 @@ class ComponentSandbox:
                 hint="Call it once for each row.",
             )
         engine = component_engine(fuel=limits.fuel is not None)
-        compiled, hit = self._compiled.get(
-            (module.digest, id(engine)), lambda: CompiledComponent(engine, *load_component(engine, module, self._files))
+        compiled, hit = self._cache.get(
+            module.digest, engine, lambda: CompiledComponent(engine, *load_component(engine, module, self._files))
         )
         function = compiled.function(module.manifest, call.function)
         watch = Watch(limits, control)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import time
 from ctypes import c_void_p
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from wasmtime import _ffi, component
@@ -110,6 +111,11 @@ class CompiledComponent:
         self.memories = outline.memories
         self.memory_bytes = outline.minimum_pages * WASM_PAGE
         self._bound: dict[str, BoundFunction] = {}
+
+    @cached_property
+    def size(self) -> int:
+        """Bytes of its compiled code, as it is written to files."""
+        return len(self.component.serialize())
 
     def function(self, manifest: Manifest, name: str) -> BoundFunction:
         """The function of that name.

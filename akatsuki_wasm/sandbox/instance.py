@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from akatsuki_wasm.contracts import Limits
     from akatsuki_wasm.errors import AkatsukiError
-    from akatsuki_wasm.sandbox.cache import CompiledModule
+    from akatsuki_wasm.sandbox.compiled import CompiledModule
     from akatsuki_wasm.sandbox.watch import Watch
 
 _REALLOC_SIGNATURE = (("i32", "i32", "i32", "i32"), ("i32",))

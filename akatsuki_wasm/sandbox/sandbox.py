@@ -12,7 +12,8 @@ from akatsuki_wasm.contracts import BatchCall, Call, Control, ExecutionResult, L
 from akatsuki_wasm.errors import ExecuteError
 from akatsuki_wasm.sandbox import batch
 from akatsuki_wasm.sandbox.aot import CompiledFiles
-from akatsuki_wasm.sandbox.cache import CacheStatistics, ModuleCache
+from akatsuki_wasm.sandbox.cache import Cache, CacheStatistics
+from akatsuki_wasm.sandbox.compiled import CompiledModule
 from akatsuki_wasm.sandbox.engine import process_engine
 from akatsuki_wasm.sandbox.instance import Instance
 from akatsuki_wasm.sandbox.limits import check
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from akatsuki_wasm.contracts import ExecutableModule
-    from akatsuki_wasm.sandbox.cache import CompiledModule
     from akatsuki_wasm.sandbox.lanes import AnInstance
 
 DEFAULT_LIMITS = Limits()
@@ -63,7 +63,7 @@ class Sandbox:
     def __init__(self, config: SandboxConfig | None = None) -> None:
         self.config = config or SandboxConfig()
         self._files = self.config.compiled_files()
-        self._caches: dict[bool, ModuleCache] = {}
+        self._cache: Cache[CompiledModule] = Cache(self.config.cache_size)
         self._closed = False
 
     def __enter__(self) -> Sandbox:
@@ -77,8 +77,7 @@ class Sandbox:
     def close(self) -> None:
         """Forgets the compiled modules. Executions under way finish."""
         self._closed = True
-        for cache in self._caches.values():
-            cache.clear()
+        self._cache.clear()
 
     def execute(
         self,
@@ -155,31 +154,20 @@ class Sandbox:
         return Session(self._compiled(module, limits)[0], module.manifest, limits, control)
 
     def _compiled(self, module: ExecutableModule, limits: Limits) -> tuple[CompiledModule, bool]:
-        cache = self._modules(fuel=limits.fuel is not None)
-        return cache.get(module.digest, lambda: load(cache.engine, module, self._files))
-
-    def _modules(self, *, fuel: bool = False) -> ModuleCache:
-        """The cache, or a new one where this process was forked from the one that made it."""
+        """The compiled module, for the engine of this process that counts fuel or that does not."""
         if self._closed:
             raise ExecuteError("the sandbox is closed", hint="open a new one")
-        engine = process_engine(fuel=fuel)
-        found = self._caches.get(fuel)
-        if found is None or found.engine is not engine:
-            with _lock:
-                found = self._caches.get(fuel)
-                if found is None or found.engine is not engine:
-                    found = self._caches[fuel] = ModuleCache(engine, self.config.cache_size)
-        return found
+        engine = process_engine(fuel=limits.fuel is not None)
+        return self._cache.get(module.digest, engine, lambda: CompiledModule(engine, load(engine, module, self._files)))
 
     @property
     def statistics(self) -> CacheStatistics:
-        """What the module cache did so far; executions with a fuel limit are not in it."""
-        return self._modules().statistics
+        """What the module cache did so far."""
+        return self._cache.statistics
 
     def clear(self, digest: str | None = None) -> None:
         """Forgets one compiled module, or all, in memory and in the files of later processes."""
-        for cache in self._caches.values():
-            cache.clear(digest)
+        self._cache.clear(digest)
         if self._files is not None:
             self._files.clear(digest)
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from akatsuki_wasm.contracts import Control, Limits, Manifest
-    from akatsuki_wasm.sandbox.cache import CompiledModule
+    from akatsuki_wasm.sandbox.compiled import CompiledModule
 
 
 class Session:

@@ -17,8 +17,8 @@ import wasmtime
 from akatsuki_wasm.contracts import Call, Control, ExecutionResult, Limits
 from akatsuki_wasm.errors import ArgumentError, ExecuteError, FunctionNotFoundError, GuestError, InvalidModuleError
 from akatsuki_wasm.sandbox import ffi
+from akatsuki_wasm.sandbox.cache import Cache
 from akatsuki_wasm.sandbox.engine import process_engine
-from akatsuki_wasm.sandbox.kept import Kept
 from akatsuki_wasm.sandbox.limits import check
 from akatsuki_wasm.sandbox.loading import load
 from akatsuki_wasm.sandbox.sandbox import SandboxConfig
@@ -69,6 +69,7 @@ class CompiledCommand:
             ) from exc
         self.engine = engine
         self.pre_address = ffi.address(self._pre)
+        self.size = ffi.image_bytes(ffi.address(module))
 
 
 class CommandSandbox:
@@ -84,7 +85,7 @@ class CommandSandbox:
         self.config = config or CommandConfig()
         self._files = self.config.compiled_files()
         self._grants = Grants(self.config.clock, self.config.random)
-        self._compiled: Kept[CompiledCommand] = Kept(self.config.cache_size)
+        self._cache: Cache[CompiledCommand] = Cache(self.config.cache_size)
         self._closed = False
 
     def __enter__(self) -> CommandSandbox:
@@ -98,7 +99,7 @@ class CommandSandbox:
     def close(self) -> None:
         """Forgets the compiled commands. Executions under way finish."""
         self._closed = True
-        self._compiled.clear()
+        self._cache.clear()
 
     def execute(
         self,
@@ -139,8 +140,8 @@ class CommandSandbox:
         name = module.name or "the command"
         arguments, stdin = _arguments(name, call)
         engine = process_engine(fuel=limits.fuel is not None)
-        compiled, hit = self._compiled.get(
-            (module.digest, id(engine)), lambda: CompiledCommand(engine, load(engine, module, self._files))
+        compiled, hit = self._cache.get(
+            module.digest, engine, lambda: CompiledCommand(engine, load(engine, module, self._files))
         )
         watch = Watch(limits, control)
         process = Process((name.encode(), *arguments), stdin, limits, watch, self._grants)

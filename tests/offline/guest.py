@@ -35,7 +35,8 @@ class Guest:
         source = GuestSource(rust, "guest", "", "test")
         self.artifact = plugin.akatsuki_build(GuestProject("guest", source), BuildOptions(timeout_s=timeout_s))
         assert self.artifact is not None
-        self.module = ExecutableModule(self.artifact.digest, self.artifact.manifest, lambda: self.artifact.wasm, built_here=True)
+        artifact = self.artifact
+        self.module = ExecutableModule(artifact.digest, artifact.manifest, lambda: artifact.wasm, built_here=True)
         self.sandbox = Sandbox()
 
     def call(self, function: str, *args: Any) -> Any:
