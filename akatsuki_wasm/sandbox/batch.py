@@ -164,7 +164,8 @@ class _Batch:
             raise
         finally:
             workers.join()
-        if self._failures:
+        # A thread that waited in vain for one of the process's instances does not matter where the others did all rows.
+        if feed.done < feed.rows:
             raise min(self._failures, key=lambda failure: failure[0])[1]
 
     def _work(self, feed: Feed, workers: Workers) -> None:
