@@ -125,7 +125,11 @@ class GuestLane:
     def compute(self, start: int, stop: int) -> None:
         """Computes rows; in several calls where their texts are long."""
         parts = read_parts(self._plan, self._columns, start, stop)
-        size = sum(texts.size_of(values) for values, _ in parts if isinstance(values, Texts))
+        size = sum(
+            texts.size_of(values)
+            for column, (values, _) in zip(self._columns, parts, strict=True)
+            if isinstance(values, Texts) and not column.broadcast
+        )
         if size > CHUNK_TEXT and stop - start > 1:
             middle = (start + stop) // 2
             self.compute(start, middle)

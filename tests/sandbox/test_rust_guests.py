@@ -96,6 +96,7 @@ pub fn spin(count: u64) -> u64 {
     let mut state = count;
     loop { state = state.wrapping_mul(6364136223846793005).wrapping_add(1); if state == 42 { return state; } }
 }
+pub fn tail(text: &str, more: u32) -> u64 { text.len() as u64 + u64::from(more) }
 pub fn shout(text: &str) -> String { text.to_uppercase() }
 pub fn margin(price: f64, cost: f64) -> f64 { (price - cost) / price }
 pub fn first(text: &str) -> Option<char> { text.chars().next() }
@@ -298,6 +299,12 @@ def test_the_deadline_is_for_the_whole_batch(sandbox: Sandbox, guests: Executabl
     call = BatchCall("slow", (Column(np.ones(10_000)),), 10_000)
     with pytest.raises(ExecutionTimeout, match=r"^slow ran past its limit of 200 ms$"):
         sandbox.execute(guests, call, Limits(timeout_ms=200))
+
+
+def test_one_long_text_for_all_rows_is_not_cut(sandbox: Sandbox, guests: ExecutableModule) -> None:
+    """17 MiB, of which copies for each of 2,000 rows would not be done in time."""
+    call = BatchCall("tail", (Column("x" * (17 * MIB), broadcast=True), Column(np.arange(2000))), 2000)
+    assert sandbox.execute(guests, call).value.values.tolist() == [17 * MIB + row for row in range(2000)]
 
 
 def test_long_texts_go_in_smaller_chunks(sandbox: Sandbox, guests: ExecutableModule) -> None:
