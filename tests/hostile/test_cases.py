@@ -29,7 +29,8 @@ def test_a_group_leaves_nothing_behind(group: str) -> None:
     facts, process, end = answers("--group", group)
     assert (len(facts), end) == (len(hostile.cases(group)), "")
     assert process["left"] == []
-    assert process["threads"] == ["MainThread", "akatsuki-epochs"]
+    # An engine that counts fuel has a clock of its own.
+    assert process["threads"] == ["MainThread"] + ["akatsuki-epochs"] * (2 if group == "time" else 1)
     assert process["peak_mib"] < 800  # a list of 500 MiB is the largest result that any case asks for
 
 
