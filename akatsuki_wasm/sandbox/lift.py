@@ -173,7 +173,9 @@ def _load_list(element: wit.Type) -> Load:
 
         return numbers
 
-    is_array = isinstance(element, wit.List) and isinstance(element.element, wit.Primitive) and element.element.is_number
+    is_array = (
+        isinstance(element, wit.List) and isinstance(element.element, wit.Primitive) and element.element.is_number
+    )
     load, charge = loader(element), max(size, ARRAY_BYTES if is_array else OBJECT_BYTES)
 
     def values(reader: Reader, address: int) -> list[Any]:
