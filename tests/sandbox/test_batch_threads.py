@@ -61,13 +61,35 @@ def run(
     return sandbox.execute(TWICE, call, Limits(timeout_ms=timeout_ms), control)
 
 
-def test_rows_keep_their_order_and_every_thread_has_an_instance(sandbox: Sandbox) -> None:
+class Seen:
+    """A column that notes which threads read it."""
+
+    def __init__(self, values: Any) -> None:
+        self.values, self.threads = values, set()
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def part(self, start: int, stop: int) -> Column:
+        self.threads.add(threading.current_thread().name)
+        return Column(self.values[start:stop])
+
+
+def test_rows_keep_their_order_on_several_threads(sandbox: Sandbox) -> None:
     values = np.arange(float(ROWS))
-    alone, shared = run(sandbox, values, 1), run(sandbox, values, 4)
-    assert np.array_equal(alone.value.values, values * 2)
-    assert np.array_equal(shared.value.values, values * 2)
-    assert shared.memory_used_bytes > 3 * alone.memory_used_bytes
-    assert run(sandbox, values[:500], 4).memory_used_bytes < alone.memory_used_bytes
+    shared = Seen(values)
+    assert np.array_equal(run(sandbox, shared, 4).value.values, values * 2)
+    here, workers = threading.current_thread().name, {f"akatsuki-batch-{index}" for index in range(4)}
+    assert here in shared.threads  # for the first rows
+    assert len(shared.threads & workers) > 1
+    assert shared.threads <= {here} | workers
+
+
+def test_one_thread_where_no_more_are_wanted_or_worth_it(sandbox: Sandbox) -> None:
+    for rows, most in ((ROWS, 1), (500, 4)):
+        alone = Seen(np.arange(float(rows)))
+        assert run(sandbox, alone, most).value.values[-1] == 2 * (rows - 1)
+        assert alone.threads == {threading.current_thread().name}
 
 
 def test_guest_memory_does_not_grow_with_the_rows(sandbox: Sandbox) -> None:
