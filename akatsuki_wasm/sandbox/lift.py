@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from akatsuki_wasm.contracts import Limits
 
 OBJECT_BYTES, ARRAY_BYTES = 64, 160
-"""What an element that becomes a Python object, or a numpy array, is charged at least: that much it takes in the host."""
+"""What an element that becomes a Python object, or a numpy array, is charged at least: what it takes in the host."""
 _STEP = 1024
 """Elements between two looks at the clock: some of a millisecond, or some tens where each is a large record."""
 
