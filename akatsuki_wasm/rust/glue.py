@@ -35,7 +35,7 @@ _AUTHOR_END = f"""
 use crate::prelude::*;
 mod {GLUE_MODULE};
 """
-_STATIC = ("lib.rs", "abi.rs", "batch.rs", "panics.rs")
+_STATIC = ("lib.rs", "abi.rs", "batch.rs", "heap.rs", "panics.rs")
 
 
 @dataclass(frozen=True)

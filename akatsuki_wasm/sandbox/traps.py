@@ -29,7 +29,7 @@ _HINTS = {
 }
 _OWN_FAULT = "give other arguments, or correct the module's source: its own code failed"
 _ALLOCATION_TEXTS = ("out of memory: ", "memory allocation of ")
-"""How the guest's allocator (rust_templates/guest/src/panics.rs), or Rust's own, says that it was refused memory."""
+"""How the guest's allocator (rust_templates/guest/src/heap.rs), or Rust's own, says that it was refused memory."""
 _ALLOCATION_NAMES = ("alloc_error", "rust_oom", "rg_oom")
 """Parts of the names of the functions in which Rust gives up after a refused allocation."""
 

@@ -213,7 +213,7 @@ def test_the_rendered_crate() -> None:
     assert crate == render_crate(text, parse_source(text))
     assert len(crate.prelude_sha256) == 64
     assert {name for name in crate.files if "prelude" not in name} == {
-        *("Cargo.toml", "Cargo.lock", "src/lib.rs", "src/abi.rs", "src/batch.rs", "src/panics.rs"),
+        *("Cargo.toml", "Cargo.lock", "src/lib.rs", "src/abi.rs", "src/batch.rs", "src/heap.rs", "src/panics.rs"),
         *("src/author.rs", "src/author/akatsuki_glue.rs"),
     }
 

@@ -5,5 +5,6 @@ mod abi;
 #[allow(private_interfaces)]
 mod author;
 mod batch;
+mod heap;
 mod panics;
 mod prelude;

@@ -1,6 +1,5 @@
 //! Tells the host why a call ended: the text of a panic, with the author's line, or how much memory was missing.
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::fmt::Write;
 use std::panic::PanicHookInfo;
 
@@ -34,7 +33,7 @@ impl Write for Writer {
     }
 }
 
-fn say(text: std::fmt::Arguments) {
+pub fn say(text: std::fmt::Arguments) {
     let mut writer = Writer(0);
     // The writer never fails.
     let _ = writer.write_fmt(text);
@@ -66,41 +65,3 @@ pub fn begin() {
         }
     }
 }
-
-/// The standard allocator, which also tells the host when there is no memory left.
-struct Allocator;
-
-#[cold]
-fn out_of_memory(size: usize) {
-    say(format_args!("out of memory: {size} bytes could not be allocated"));
-}
-
-unsafe impl GlobalAlloc for Allocator {
-    #[inline]
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        told(System.alloc(layout), layout.size())
-    }
-    #[inline]
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        told(System.alloc_zeroed(layout), layout.size())
-    }
-    #[inline]
-    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        told(System.realloc(at, layout, size), size)
-    }
-    #[inline]
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        System.dealloc(at, layout);
-    }
-}
-
-#[inline]
-fn told(at: *mut u8, size: usize) -> *mut u8 {
-    if at.is_null() {
-        out_of_memory(size);
-    }
-    at
-}
-
-#[global_allocator]
-static ALLOCATOR: Allocator = Allocator;
