@@ -8,7 +8,7 @@ import mmap
 import os
 import sys
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import wasmtime
@@ -47,6 +47,7 @@ class ProcessEngine:
         memory: Where linear memories come from.
         pid: The process that made it.
         fuel: Whether guests are counted in units of work, which costs them time.
+        prepared: Where the memories begin that `prepare_memory` has seen; the pool's come again.
     """
 
     engine: wasmtime.Engine
@@ -56,6 +57,19 @@ class ProcessEngine:
     memory: Memory
     pid: int
     fuel: bool
+    prepared: set[int] = field(default_factory=set)
+
+    def prepare_memory(self, address: int) -> None:
+        """Has a linear memory backed by huge pages as it grows.
+
+        Faulting in a picture's memory, or what one `memory.fill` touches, by 4 KiB takes several times as long as the
+        work itself; and a single such instruction cannot be interrupted.
+        """
+        if address in self.prepared or self.memory == "grown":
+            return
+        ffi.advise_huge_pages(address, 4 * _GIB)
+        if self.memory == "pool":
+            self.prepared.add(address)
 
 
 _lock = threading.Lock()

@@ -137,8 +137,6 @@ def view(address: int, size: int) -> memoryview:
     return _view(address, size, _WRITABLE)  # type: ignore[no-any-return]  # ctypes is untyped here
 
 
-HUGE_PAGE = 2 << 20
-"""Bytes of a huge page on x86-64 and most of aarch64."""
 _MADV_HUGEPAGE = 14
 _madvise = ctypes.CDLL(None).madvise if sys.platform == "linux" else None
 if _madvise is not None:

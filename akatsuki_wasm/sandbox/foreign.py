@@ -2,8 +2,8 @@
 
 Compiling is the worst that a hostile module can do: 45 KB of nested loops keep Cranelift busy for half a minute and a
 million empty functions take gigabytes, and neither can be interrupted in the process itself. The child is a new
-interpreter with an empty environment that limits itself before it reads the module, is killed when the time is over or
-the caller gives up, and answers with the compiled code on its standard output. It costs about 0.1 s, once for each
+interpreter with next to no environment that limits itself before it reads the module, is killed when the time is over
+or the caller gives up, and answers with the compiled code on its standard output. It costs about 0.1 s, once for each
 module: the result is kept as any compiled module is.
 """
 
@@ -33,12 +33,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-BASE_CPU_S, CPU_S_PER_MB = 5, 10
+BASE_CPU_S, CPU_S_PER_MB = 5, 6
 """Processor time that a module may take: Cranelift takes about 2.5 s for each megabyte of ordinary code."""
 BASE_BYTES, BYTES_PER_BYTE = 2048 * MIB, 256
 """Address space that the child may take. Interpreter and engine take 0.5 GiB of it; ordinary code takes about 100 times
 its own size."""
-MAX_IMAGE_BYTES = 512 * MIB
+_STARTING_S = 30.0
+"""Wall clock that the child may take besides four times its processor time, on a machine that is busy."""
+_ENVIRONMENT = {"RAYON_NUM_THREADS": "4", "MALLOC_ARENA_MAX": "2"}
+"""Each thread of the compiler and each arena of the C library reserves address space, of which the child has little."""
 _PATIENCE_S = 0.05
 _START = "import sys; sys.path[:] = {path!r}; from akatsuki_wasm.sandbox import foreign_child; foreign_child.main()"
 
@@ -66,7 +69,9 @@ def compile_foreign_as(
     cpu_s = int(BASE_CPU_S + CPU_S_PER_MB * megabytes)
     memory = BASE_BYTES + BYTES_PER_BYTE * len(wasm)
     grown = int(engine.memory == "grown")
-    code, image, said = _run([str(cpu_s), str(memory), str(int(engine.fuel)), str(grown)], wasm, 4 * cpu_s)
+    code, image, said = _run(
+        [str(cpu_s), str(memory), str(int(engine.fuel)), str(grown)], wasm, _STARTING_S + 4 * cpu_s
+    )
     if code == 0:
         try:
             return deserialize(engine.engine, image)
@@ -100,7 +105,7 @@ def _run(arguments: list[str], wasm: bytes, wall_s: float) -> tuple[int, bytes, 
                 stdin=given,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env={},
+                env=_ENVIRONMENT,
                 start_new_session=True,
             )
     except OSError as exc:

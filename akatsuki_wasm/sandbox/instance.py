@@ -134,6 +134,7 @@ class Instance:
             raise error_of_trap(self._take_facts(), self.function, self.limits, None, 0, allocating=False)
         if self.compiled.has_memory:
             self._find(b"memory", scratch.memory, ffi.EXTERN_MEMORY)
+            self.compiled.engine.prepare_memory(ffi.memory_data(self._context, scratch.memory.of))
 
     def __enter__(self) -> Instance:
         return self
@@ -316,9 +317,6 @@ class Instance:
         """
         if size > self.limits.memory_bytes or size >= MAX_ADDRESSABLE:
             raise out_of_memory(self.function, self.limits)
-        if size >= ffi.HUGE_PAGE and self.compiled.has_memory:
-            # Before the memory is touched: faulting it in by 4 KiB would take five times as long as all the copying.
-            ffi.advise_huge_pages(ffi.memory_data(self._context, self._scratch.memory.of), self.limits.memory_bytes)
         if not self._realloc_known:
             self._find_realloc()
         flat = [old, old_size, alignment, size]

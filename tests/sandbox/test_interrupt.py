@@ -136,8 +136,8 @@ box = Sandbox()
 box.execute(SPIN, Call("count", (10,)))
 caught = 0
 for turn in range(100):
-    threading.Timer(0.002 + 0.0007 * turn, os.kill, (os.getpid(), signal.SIGINT)).start()
     try:
+        threading.Timer(0.002 + 0.0007 * turn, os.kill, (os.getpid(), signal.SIGINT)).start()
         box.execute(SPIN, Call("spin"), LONG)
     except KeyboardInterrupt:
         caught += 1
