@@ -2,7 +2,7 @@
 
 A command is a core module that imports functions of ``wasi_snapshot_preview1`` and exports ``_start``. It has one
 function here, ``run``: arguments and standard input in, standard output out. What the functions do is in
-`akatsuki_wasm.sandbox.wasi`.
+`akatsuki_wasm.sandbox.wasi.sandbox`.
 
 Source: https://github.com/WebAssembly/WASI/blob/wasi-0.1/preview1/docs.md
 """

@@ -4,7 +4,7 @@ A pure-Python reader for bytes that nobody has validated yet, as `akatsuki_wasm.
 other way to learn a component's type is to ask an engine, which compiles it first: that is the worst thing to do with
 hostile bytes, needs a process of its own to be bounded, and costs a second where a listing needs milliseconds. The work
 here is linear in the size of the bytes, and nothing here is believed where it counts: before the first call the sandbox
-holds the engine's own word against it (`akatsuki_wasm.sandbox.component`).
+holds the engine's own word against it (`akatsuki_wasm.sandbox.component.sandbox`).
 
 A component is a chain of definitions in index spaces: types, functions, instances, components. Types are structural
 and resources are not supported, so a nested component's exports follow from its own text, whatever it is instantiated

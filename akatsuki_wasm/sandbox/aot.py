@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from wasmtime import component
 
-    from akatsuki_wasm.sandbox.component_engine import ComponentEngine
+    from akatsuki_wasm.sandbox.component.engine import ComponentEngine
     from akatsuki_wasm.sandbox.engine import ProcessEngine
 
 T = TypeVar("T")

@@ -28,7 +28,7 @@ from akatsuki_wasm.sandbox.traps import error_of_validation
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from akatsuki_wasm.sandbox.component_engine import ComponentEngine
+    from akatsuki_wasm.sandbox.component.engine import ComponentEngine
     from akatsuki_wasm.sandbox.engine import ProcessEngine
 
 T = TypeVar("T")

@@ -66,7 +66,7 @@ def _compile(wasm: bytes, *, fuel: bool, grown: bool) -> bytes:
         raise ValueError(f"expected to begin with \\0asm, got {wasm[:4]!r}")
     try:
         if component_binary.is_component(wasm):
-            from akatsuki_wasm.sandbox.component_engine import component_configuration
+            from akatsuki_wasm.sandbox.component.engine import component_configuration
 
             engine = wasmtime.Engine(component_configuration("grown" if grown else "reserved", fuel=fuel))
             return bytes(wasmtime.component.Component(engine, wasm).serialize())

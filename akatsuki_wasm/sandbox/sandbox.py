@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from akatsuki_wasm.contracts import BatchCall, Call, Control, ExecutionResult, Limits
 from akatsuki_wasm.errors import ExecuteError
-from akatsuki_wasm.sandbox import batch
 from akatsuki_wasm.sandbox.aot import CompiledFiles
+from akatsuki_wasm.sandbox.batch.driver import run as run_batch
 from akatsuki_wasm.sandbox.cache import Cache, CacheStatistics
 from akatsuki_wasm.sandbox.compiled import CompiledModule
 from akatsuki_wasm.sandbox.engine import process_engine
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from akatsuki_wasm.contracts import ExecutableModule
-    from akatsuki_wasm.sandbox.lanes import AnInstance
+    from akatsuki_wasm.sandbox.batch.lanes import AnInstance
 
 DEFAULT_LIMITS = Limits()
 
@@ -122,7 +122,7 @@ class Sandbox:
 
         value: Any
         if isinstance(call, BatchCall):
-            value = batch.run(plan, make_instance, call, limits=limits, watch=watch, control=control)
+            value = run_batch(plan, make_instance, call, limits=limits, watch=watch, control=control)
         else:
             with make_instance(Instance) as instance:
                 value = plan.run(instance, call.args)

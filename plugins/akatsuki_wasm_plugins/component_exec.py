@@ -26,11 +26,11 @@ class ComponentPlugin:
     def akatsuki_execute(
         self, module: ExecutableModule, call: Call | BatchCall, limits: Limits, control: Control
     ) -> ExecutionResult | None:
-        """Executes; see `akatsuki_wasm.sandbox.component.ComponentSandbox.execute`."""
+        """Executes; see `akatsuki_wasm.sandbox.component.sandbox.ComponentSandbox.execute`."""
         if module.manifest.kind != "component":
             return None
         # Loads wasmtime and numpy, which a command that executes nothing should not wait for.
-        from akatsuki_wasm.sandbox.component import process_component_sandbox
+        from akatsuki_wasm.sandbox.component.sandbox import process_component_sandbox
         from akatsuki_wasm.sandbox.sandbox import SandboxConfig
 
         settings = self._settings

@@ -26,11 +26,11 @@ class WasiPlugin:
     def akatsuki_execute(
         self, module: ExecutableModule, call: Call | BatchCall, limits: Limits, control: Control
     ) -> ExecutionResult | None:
-        """Executes; see `akatsuki_wasm.sandbox.wasi.CommandSandbox.execute`."""
+        """Executes; see `akatsuki_wasm.sandbox.wasi.sandbox.CommandSandbox.execute`."""
         if module.manifest.kind != "command":
             return None
         # Loads wasmtime and numpy, which a command line that executes nothing should not wait for.
-        from akatsuki_wasm.sandbox.wasi import CommandConfig, process_command_sandbox
+        from akatsuki_wasm.sandbox.wasi.sandbox import CommandConfig, process_command_sandbox
 
         settings = self._settings
         config = CommandConfig()

@@ -29,7 +29,7 @@ from akatsuki_wasm import manifest, wit
 from akatsuki_wasm.contracts import Call, ExecutableModule
 from akatsuki_wasm.errors import GuestError
 from akatsuki_wasm.rust.signatures import parse_source
-from akatsuki_wasm.sandbox.component import ComponentSandbox
+from akatsuki_wasm.sandbox.component.sandbox import ComponentSandbox
 from akatsuki_wasm.sandbox.sandbox import Sandbox
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from akatsuki_wasm.errors import (
     InvalidModuleError,
     ResultTooLargeError,
 )
-from akatsuki_wasm.sandbox.feed import CHUNK_ROWS
-from akatsuki_wasm.sandbox.texts import encode
+from akatsuki_wasm.sandbox.batch.feed import CHUNK_ROWS
+from akatsuki_wasm.sandbox.batch.texts import encode
 
 if TYPE_CHECKING:
     from akatsuki_wasm.sandbox.sandbox import Sandbox

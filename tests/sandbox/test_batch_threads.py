@@ -12,7 +12,7 @@ from wat_guests import ALLOCATOR, function, guest
 
 from akatsuki_wasm.contracts import BatchCall, BatchValue, Call, Column, Control, ExecutionResult, Limits
 from akatsuki_wasm.errors import ArgumentError, ExecutionCancelled, ExecutionTimeout, FuelLimitError, GuestTrap
-from akatsuki_wasm.sandbox.feed import CHUNK_ROWS, FIRST_ROWS, LEAST_CHUNK_ROWS, Feed
+from akatsuki_wasm.sandbox.batch.feed import CHUNK_ROWS, FIRST_ROWS, LEAST_CHUNK_ROWS, Feed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -34,7 +34,7 @@ from akatsuki_wasm.errors import (
     ResultTooLargeError,
 )
 from akatsuki_wasm.sandbox import foreign
-from akatsuki_wasm.sandbox.component import ComponentSandbox
+from akatsuki_wasm.sandbox.component.sandbox import ComponentSandbox
 from akatsuki_wasm.sandbox.sandbox import SandboxConfig
 from akatsuki_wasm.testing.hostile_bombs import nested_loops
 

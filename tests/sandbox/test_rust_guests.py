@@ -36,7 +36,7 @@ from akatsuki_wasm.errors import (
     ResultTooLargeError,
     ToolchainError,
 )
-from akatsuki_wasm.sandbox.texts import encode
+from akatsuki_wasm.sandbox.batch.texts import encode
 
 if TYPE_CHECKING:
     from akatsuki_wasm.sandbox.sandbox import Sandbox

@@ -31,7 +31,7 @@ from akatsuki_wasm.errors import (
     MemoryLimitError,
     ResultTooLargeError,
 )
-from akatsuki_wasm.sandbox.wasi import CommandConfig, CommandSandbox
+from akatsuki_wasm.sandbox.wasi.sandbox import CommandConfig, CommandSandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -522,8 +522,8 @@ import os, sys, warnings
 sys.path.insert(0, sys.argv[1])
 import test_components, test_wasi
 from akatsuki_wasm.contracts import Call
-from akatsuki_wasm.sandbox.component import ComponentSandbox
-from akatsuki_wasm.sandbox.wasi import CommandSandbox
+from akatsuki_wasm.sandbox.component.sandbox import ComponentSandbox
+from akatsuki_wasm.sandbox.wasi.sandbox import CommandSandbox
 
 components, commands = ComponentSandbox(), CommandSandbox()
 kit = test_components.guest(test_components.KIT)

@@ -9,7 +9,7 @@ import pytest
 from akatsuki_wasm import wit
 from akatsuki_wasm.contracts import BatchValue, Function, Parameter
 from akatsuki_wasm.errors import ArgumentError
-from akatsuki_wasm.sandbox.texts import encode
+from akatsuki_wasm.sandbox.batch.texts import encode
 from akatsuki_wasm.values.column_results import lift_batch
 from akatsuki_wasm.values.columns import is_batch, lower_batch
 

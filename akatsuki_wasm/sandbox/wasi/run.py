@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING, TypeVar
 
 from akatsuki_wasm.command import ENTRY
 from akatsuki_wasm.errors import InvalidModuleError
-from akatsuki_wasm.sandbox import ffi, wasi_ffi
+from akatsuki_wasm.sandbox import ffi
 from akatsuki_wasm.sandbox.limits import MAX_INSTANCES, MAX_MEMORIES, MAX_TABLE_ELEMENTS, MAX_TABLES
 from akatsuki_wasm.sandbox.stack import start_large
 from akatsuki_wasm.sandbox.traps import error_of_instantiation, error_of_trap
-from akatsuki_wasm.sandbox.wasi_host import Exit
+from akatsuki_wasm.sandbox.wasi import ffi as wasi_ffi
+from akatsuki_wasm.sandbox.wasi.host import Exit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from akatsuki_wasm.contracts import Limits
     from akatsuki_wasm.sandbox.engine import ProcessEngine
-    from akatsuki_wasm.sandbox.wasi_host import Process
+    from akatsuki_wasm.sandbox.wasi.host import Process
     from akatsuki_wasm.sandbox.watch import Watch
 
 T = TypeVar("T")
@@ -86,7 +87,7 @@ class CommandInstance:
         """Runs the command from its start to its exit.
 
         Raises:
-            ExecuteError: As `akatsuki_wasm.sandbox.wasi.CommandSandbox.execute` says; an exit code is none.
+            ExecuteError: As `akatsuki_wasm.sandbox.wasi.sandbox.CommandSandbox.execute` says; an exit code is none.
         """
         clock = self._engine.clock
         while not clock.try_enter():

@@ -22,19 +22,19 @@ from typing import TYPE_CHECKING
 
 from akatsuki_wasm import wit
 from akatsuki_wasm.errors import ArgumentError
-from akatsuki_wasm.sandbox.columns import host_column
-from akatsuki_wasm.sandbox.feed import CHUNK_S, Feed
+from akatsuki_wasm.sandbox.batch.columns import host_column
+from akatsuki_wasm.sandbox.batch.feed import CHUNK_S, Feed
+from akatsuki_wasm.sandbox.batch.lanes import GuestLane, RowLane
+from akatsuki_wasm.sandbox.batch.output import Output
+from akatsuki_wasm.sandbox.batch.workers import Workers
 from akatsuki_wasm.sandbox.instance import Instance
-from akatsuki_wasm.sandbox.lanes import GuestLane, RowLane
-from akatsuki_wasm.sandbox.output import Output
 from akatsuki_wasm.sandbox.scalars import DTYPES, Mismatch
-from akatsuki_wasm.sandbox.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from akatsuki_wasm.contracts import BatchCall, BatchValue, Control, Function, Limits
-    from akatsuki_wasm.sandbox.lanes import Lane, MakeInstance
+    from akatsuki_wasm.sandbox.batch.lanes import Lane, MakeInstance
     from akatsuki_wasm.sandbox.plans import CallPlan
     from akatsuki_wasm.sandbox.watch import Watch
 

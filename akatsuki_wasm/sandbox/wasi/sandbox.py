@@ -1,7 +1,7 @@
 """Executes WASI preview 1 commands: arguments and standard input in, standard output out.
 
 The engine, the limits and the compiled files are those of `akatsuki_wasm.sandbox.sandbox`, and so is the isolation:
-each execution has a fresh instance. What a command may do besides computing is in `akatsuki_wasm.sandbox.wasi_host`.
+each execution has a fresh instance. What a command may do besides computing is in `akatsuki_wasm.sandbox.wasi.host`.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from akatsuki_wasm.sandbox.engine import process_engine
 from akatsuki_wasm.sandbox.limits import check
 from akatsuki_wasm.sandbox.loading import load
 from akatsuki_wasm.sandbox.sandbox import SandboxConfig
-from akatsuki_wasm.sandbox.wasi_ffi import make_linker
-from akatsuki_wasm.sandbox.wasi_host import Grants, Process
-from akatsuki_wasm.sandbox.wasi_run import CommandInstance, first_lines, on_own_thread
+from akatsuki_wasm.sandbox.wasi.ffi import make_linker
+from akatsuki_wasm.sandbox.wasi.host import Grants, Process
+from akatsuki_wasm.sandbox.wasi.run import CommandInstance, first_lines, on_own_thread
 from akatsuki_wasm.sandbox.watch import Watch
 
 if TYPE_CHECKING:

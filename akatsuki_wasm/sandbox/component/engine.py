@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import wasmtime
 from wasmtime import component
 
-from akatsuki_wasm.sandbox import component_ffi
 from akatsuki_wasm.sandbox.clock import Clock
+from akatsuki_wasm.sandbox.component import ffi as component_ffi
 from akatsuki_wasm.sandbox.engine import Memory, configuration, process_engine
 
 SLOTS = 16

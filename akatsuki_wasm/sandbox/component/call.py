@@ -22,8 +22,9 @@ from akatsuki_wasm.errors import (
     InvalidModuleError,
     ResultTooLargeError,
 )
-from akatsuki_wasm.sandbox import component_ffi, ffi
-from akatsuki_wasm.sandbox.component_values import Budget, Codec, codec
+from akatsuki_wasm.sandbox import ffi
+from akatsuki_wasm.sandbox.component import ffi as component_ffi
+from akatsuki_wasm.sandbox.component.values import Budget, Codec, codec
 from akatsuki_wasm.sandbox.limits import MAX_TABLE_ELEMENTS
 from akatsuki_wasm.sandbox.scalars import Mismatch
 from akatsuki_wasm.sandbox.traps import error_of_instantiation, error_of_trap
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from akatsuki_wasm.component_binary import ComponentOutline
     from akatsuki_wasm.contracts import Function, Limits, Manifest
-    from akatsuki_wasm.sandbox.component_engine import ComponentEngine
+    from akatsuki_wasm.sandbox.component.engine import ComponentEngine
     from akatsuki_wasm.sandbox.watch import Watch
 
 MAX_TABLES = 64

@@ -1,8 +1,8 @@
-"""The seam between wasmtime's callbacks and `akatsuki_wasm.sandbox.wasi_host`: host functions, and the epoch's call.
+"""The seam between wasmtime's callbacks and `akatsuki_wasm.sandbox.wasi.host`: host functions, and the epoch's call.
 
 ctypes leaves the result of a callback that raises undefined, so each callback here catches whatever happens, keeps it,
 and answers with a trap. It is never called on the main thread, where Python's signal handlers would run inside it: a
-command has a thread of its own (`akatsuki_wasm.sandbox.wasi_run`), which also tells the execution that a callback
+command has a thread of its own (`akatsuki_wasm.sandbox.wasi.run`), which also tells the execution that a callback
 belongs to.
 """
 
@@ -19,12 +19,12 @@ from wasmtime import _ffi
 
 from akatsuki_wasm.command import FUNCTIONS, MODULE
 from akatsuki_wasm.sandbox import ffi
-from akatsuki_wasm.sandbox.wasi_host import FAULT, Fault, Memory
+from akatsuki_wasm.sandbox.wasi.host import FAULT, Fault, Memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from akatsuki_wasm.sandbox.wasi_host import Process
+    from akatsuki_wasm.sandbox.wasi.host import Process
 
 _HostFunction = ctypes.CFUNCTYPE(c_size_t, c_void_p, c_void_p, c_void_p, c_size_t)
 _AtEpoch = ctypes.CFUNCTYPE(c_size_t, c_void_p, c_void_p, ctypes.POINTER(c_uint64), ctypes.POINTER(c_uint8))

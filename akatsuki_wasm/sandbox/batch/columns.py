@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from akatsuki_wasm import wit
 from akatsuki_wasm.contracts import Texts
-from akatsuki_wasm.sandbox import texts
+from akatsuki_wasm.sandbox.batch import texts
 from akatsuki_wasm.sandbox.scalars import (
     DTYPES,
     Mismatch,

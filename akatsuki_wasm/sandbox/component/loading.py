@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from akatsuki_wasm.component_binary import ComponentOutline
     from akatsuki_wasm.contracts import ExecutableModule
     from akatsuki_wasm.sandbox.aot import CompiledFiles
-    from akatsuki_wasm.sandbox.component_engine import ComponentEngine
+    from akatsuki_wasm.sandbox.component.engine import ComponentEngine
 
 
 def load_component(

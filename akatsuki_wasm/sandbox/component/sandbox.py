@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING
 from akatsuki_wasm.contracts import Call, Control, ExecutionResult, Limits
 from akatsuki_wasm.errors import ArgumentError, ExecuteError
 from akatsuki_wasm.sandbox.cache import Cache
-from akatsuki_wasm.sandbox.component_call import CompiledComponent, ComponentInstance
-from akatsuki_wasm.sandbox.component_engine import component_engine
-from akatsuki_wasm.sandbox.component_loading import load_component
+from akatsuki_wasm.sandbox.component.call import CompiledComponent, ComponentInstance
+from akatsuki_wasm.sandbox.component.engine import component_engine
+from akatsuki_wasm.sandbox.component.loading import load_component
 from akatsuki_wasm.sandbox.limits import check
 from akatsuki_wasm.sandbox.sandbox import SandboxConfig
 from akatsuki_wasm.sandbox.watch import Watch

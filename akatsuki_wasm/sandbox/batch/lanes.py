@@ -10,11 +10,11 @@ import numpy as np
 from akatsuki_wasm import wit
 from akatsuki_wasm.contracts import RowError, Texts
 from akatsuki_wasm.errors import GuestTrap, said_by_guest
-from akatsuki_wasm.sandbox import texts
+from akatsuki_wasm.sandbox.batch import texts
+from akatsuki_wasm.sandbox.batch.output import ROW_ERROR_BYTES
 from akatsuki_wasm.sandbox.direct import DirectFunction, DirectInstance
 from akatsuki_wasm.sandbox.instance import Instance
 from akatsuki_wasm.sandbox.lift import broken
-from akatsuki_wasm.sandbox.output import ROW_ERROR_BYTES
 from akatsuki_wasm.sandbox.scalars import DTYPES, Mismatch
 from akatsuki_wasm.sandbox.slots import NO_SLOTS, ONE_I32
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from akatsuki_wasm.contracts import Limits
-    from akatsuki_wasm.sandbox.columns import HostColumn, Part
+    from akatsuki_wasm.sandbox.batch.columns import HostColumn, Part
+    from akatsuki_wasm.sandbox.batch.output import Output
     from akatsuki_wasm.sandbox.lift import Reader
-    from akatsuki_wasm.sandbox.output import Output
     from akatsuki_wasm.sandbox.plans import CallPlan
 
     Array = npt.NDArray[Any]

@@ -1,0 +1,103 @@
+"""The frozen dataclasses that cross the hooks: what one stage hands to the next.
+
+Requests and answers of the five stages (generate, build, check, upload, execute), and the facts that they share:
+signatures, manifests, diagnostics, users.
+"""
+
+from __future__ import annotations
+
+from akatsuki_wasm.contracts.executing import (
+    DEFAULT_MEMORY_BYTES,
+    DEFAULT_TIMEOUT_MS,
+    MAX_TIMEOUT_MS,
+    MIN_TIMEOUT_MS,
+    BatchCall,
+    BatchValue,
+    Call,
+    Column,
+    ColumnSource,
+    Control,
+    ExecutableModule,
+    ExecutionResult,
+    Limits,
+    RowError,
+    Texts,
+)
+from akatsuki_wasm.contracts.making import (
+    Artifact,
+    BuildOptions,
+    Diagnostic,
+    Example,
+    Feedback,
+    GenerationRequest,
+    GuestProject,
+    GuestSource,
+    Stage,
+    first_error,
+)
+from akatsuki_wasm.contracts.modules import (
+    ABI_VERSION,
+    MIB,
+    MISSING,
+    WASM_PAGE,
+    Function,
+    Manifest,
+    Missing,
+    ModuleKind,
+    Parameter,
+)
+from akatsuki_wasm.contracts.storing import (
+    MODULE_NAME,
+    OWNER_TYPES,
+    ModuleStore,
+    OwnerType,
+    Status,
+    StoredModule,
+    UploadTarget,
+    User,
+)
+
+__all__ = [
+    "ABI_VERSION",
+    "DEFAULT_MEMORY_BYTES",
+    "DEFAULT_TIMEOUT_MS",
+    "MAX_TIMEOUT_MS",
+    "MIB",
+    "MIN_TIMEOUT_MS",
+    "MISSING",
+    "MODULE_NAME",
+    "OWNER_TYPES",
+    "WASM_PAGE",
+    "Artifact",
+    "BatchCall",
+    "BatchValue",
+    "BuildOptions",
+    "Call",
+    "Column",
+    "ColumnSource",
+    "Control",
+    "Diagnostic",
+    "Example",
+    "ExecutableModule",
+    "ExecutionResult",
+    "Feedback",
+    "Function",
+    "GenerationRequest",
+    "GuestProject",
+    "GuestSource",
+    "Limits",
+    "Manifest",
+    "Missing",
+    "ModuleKind",
+    "ModuleStore",
+    "OwnerType",
+    "Parameter",
+    "RowError",
+    "Stage",
+    "Status",
+    "StoredModule",
+    "Texts",
+    "UploadTarget",
+    "User",
+    "first_error",
+]

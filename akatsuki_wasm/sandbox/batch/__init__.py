@@ -1,0 +1,1 @@
+"""The batch lane: one function over whole columns; `driver` is where it begins."""

@@ -1,0 +1,1 @@
+"""WebAssembly components: `sandbox` executes their functions."""
