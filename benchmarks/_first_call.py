@@ -13,10 +13,10 @@ from pathlib import Path
 
 from akatsuki_wasm import manifest
 from akatsuki_wasm.contracts import ExecutableModule
+from akatsuki_wasm.sandbox.base import SandboxConfig
 from akatsuki_wasm.sandbox.compiled import CompiledModule
 from akatsuki_wasm.sandbox.engine import process_engine
 from akatsuki_wasm.sandbox.loading import compile_bytes, load
-from akatsuki_wasm.sandbox.sandbox import SandboxConfig
 
 
 def main() -> None:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import threading
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from akatsuki_wasm.contracts import BatchCall, Call, Control, ExecutionResult, Limits
-from akatsuki_wasm.errors import ExecuteError
-from akatsuki_wasm.sandbox.aot import CompiledFiles
+from akatsuki_wasm.sandbox.base import BaseSandbox, SandboxConfig, shared
 from akatsuki_wasm.sandbox.batch.driver import run as run_batch
-from akatsuki_wasm.sandbox.cache import Cache, CacheStatistics
 from akatsuki_wasm.sandbox.compiled import CompiledModule
 from akatsuki_wasm.sandbox.engine import process_engine
 from akatsuki_wasm.sandbox.instance import Instance
@@ -22,62 +17,21 @@ from akatsuki_wasm.sandbox.session import Session
 from akatsuki_wasm.sandbox.watch import Watch
 
 if TYPE_CHECKING:
-    from pathlib import Path
-    from types import TracebackType
-
     from akatsuki_wasm.contracts import ExecutableModule
     from akatsuki_wasm.sandbox.batch.lanes import AnInstance
 
 DEFAULT_LIMITS = Limits()
 
 
-@dataclass(frozen=True)
-class SandboxConfig:
-    """How a sandbox is set up.
-
-    Attributes:
-        cache_size: Compiled modules kept in memory.
-        aot_dir: Folder for modules compiled ahead of time, or None to compile in each process.
-        aot_key: The file of the key that they are authenticated with; outside `aot_dir`, and given with it.
-    """
-
-    cache_size: int = 20
-    aot_dir: Path | None = None
-    aot_key: Path | None = None
-
-    def compiled_files(self) -> CompiledFiles | None:
-        """Where modules compiled ahead of time are kept."""
-        return None if self.aot_dir is None or self.aot_key is None else CompiledFiles(self.aot_dir, self.aot_key)
-
-
-class Sandbox:
-    """Executes functions of modules. Threads may use it at once; each execution has a store of its own.
-
-    A context manager: `close` forgets the compiled modules, and using it afterwards raises. The engine belongs to the
-    process and stays. After a fork, the child compiles anew.
+class Sandbox(BaseSandbox[CompiledModule]):
+    """Executes functions of modules; each execution has a store and an instance of its own.
 
     Args:
-        config: Sizes.
+        config: Sizes and folders.
     """
 
     def __init__(self, config: SandboxConfig | None = None) -> None:
-        self.config = config or SandboxConfig()
-        self._files = self.config.compiled_files()
-        self._cache: Cache[CompiledModule] = Cache(self.config.cache_size)
-        self._closed = False
-
-    def __enter__(self) -> Sandbox:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Forgets the compiled modules. Executions under way finish."""
-        self._closed = True
-        self._cache.clear()
+        super().__init__(config or SandboxConfig())
 
     def execute(
         self,
@@ -155,42 +109,11 @@ class Sandbox:
 
     def _compiled(self, module: ExecutableModule, limits: Limits) -> tuple[CompiledModule, bool]:
         """The compiled module, for the engine of this process that counts fuel or that does not."""
-        if self._closed:
-            raise ExecuteError("the sandbox is closed", hint="open a new one")
+        self._check_open()
         engine = process_engine(fuel=limits.fuel is not None)
         return self._cache.get(module.digest, engine, lambda: CompiledModule(engine, load(engine, module, self._files)))
-
-    @property
-    def statistics(self) -> CacheStatistics:
-        """What the module cache did so far."""
-        return self._cache.statistics
-
-    def clear(self, digest: str | None = None) -> None:
-        """Forgets one compiled module, or all, in memory and in the files of later processes."""
-        self._cache.clear(digest)
-        if self._files is not None:
-            self._files.clear(digest)
-
-
-_lock = threading.Lock()
-_shared: dict[SandboxConfig, Sandbox] = {}
-
-
-def _after_fork_in_child() -> None:
-    """Another thread of the parent may have held the lock, and is not here to give it back."""
-    global _lock  # noqa: PLW0603 - it guards the process's own sandboxes
-    _lock = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 def process_sandbox(config: SandboxConfig | None = None) -> Sandbox:
     """The process's sandbox for a configuration, made at first use and shared by all who ask."""
-    wanted = config or SandboxConfig()
-    with _lock:
-        found = _shared.get(wanted)
-        if found is None or found._closed:
-            found = _shared[wanted] = Sandbox(wanted)
-        return found
+    return shared(Sandbox, config or SandboxConfig())

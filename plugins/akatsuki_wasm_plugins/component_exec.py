@@ -30,8 +30,8 @@ class ComponentPlugin:
         if module.manifest.kind != "component":
             return None
         # Loads wasmtime and numpy, which a command that executes nothing should not wait for.
+        from akatsuki_wasm.sandbox.base import SandboxConfig
         from akatsuki_wasm.sandbox.component.sandbox import process_component_sandbox
-        from akatsuki_wasm.sandbox.sandbox import SandboxConfig
 
         settings = self._settings
         config = None

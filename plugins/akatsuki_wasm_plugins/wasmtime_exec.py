@@ -37,7 +37,8 @@ class WasmtimePlugin:
 
     def _sandbox(self) -> Sandbox:
         # Loads wasmtime and numpy, which a command that executes nothing should not wait for.
-        from akatsuki_wasm.sandbox.sandbox import SandboxConfig, process_sandbox
+        from akatsuki_wasm.sandbox.base import SandboxConfig
+        from akatsuki_wasm.sandbox.sandbox import process_sandbox
 
         settings = self._settings
         if settings is None:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from akatsuki_wasm.contracts import Call, ExecutableModule, Manifest
-from akatsuki_wasm.sandbox.sandbox import Sandbox, SandboxConfig
+from akatsuki_wasm.sandbox.base import SandboxConfig
+from akatsuki_wasm.sandbox.sandbox import Sandbox
 from akatsuki_wasm.testing.hostile_wasm import function, wat
 
 if TYPE_CHECKING:

@@ -14,9 +14,10 @@ from akatsuki_wasm.contracts import Call, Limits
 from akatsuki_wasm.errors import DigestMismatchError
 from akatsuki_wasm.sandbox import aot
 from akatsuki_wasm.sandbox.aot import CompiledFiles
+from akatsuki_wasm.sandbox.base import SandboxConfig
 from akatsuki_wasm.sandbox.engine import process_engine
 from akatsuki_wasm.sandbox.loading import compile_bytes
-from akatsuki_wasm.sandbox.sandbox import Sandbox, SandboxConfig
+from akatsuki_wasm.sandbox.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from pathlib import Path

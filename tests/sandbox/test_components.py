@@ -34,8 +34,8 @@ from akatsuki_wasm.errors import (
     ResultTooLargeError,
 )
 from akatsuki_wasm.sandbox import foreign
+from akatsuki_wasm.sandbox.base import SandboxConfig
 from akatsuki_wasm.sandbox.component.sandbox import ComponentSandbox
-from akatsuki_wasm.sandbox.sandbox import SandboxConfig
 from akatsuki_wasm.testing.hostile_bombs import nested_loops
 
 if TYPE_CHECKING:

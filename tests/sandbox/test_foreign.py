@@ -14,7 +14,8 @@ from wat_guests import function, guest
 from akatsuki_wasm.contracts import Call, Limits
 from akatsuki_wasm.errors import ExecuteError, InvalidModuleError
 from akatsuki_wasm.sandbox import foreign
-from akatsuki_wasm.sandbox.sandbox import Sandbox, SandboxConfig
+from akatsuki_wasm.sandbox.base import SandboxConfig
+from akatsuki_wasm.sandbox.sandbox import Sandbox
 from akatsuki_wasm.testing.hostile_bombs import many_functions, nested_loops
 
 SEVEN = guest('(func (export "f") (result i32) (i32.const 7))', function("f", "", "s32"), built_here=False)

@@ -13,8 +13,9 @@ from wat_guests import ALLOCATOR, function, guest
 
 from akatsuki_wasm.contracts import Call, Limits
 from akatsuki_wasm.errors import ExecutionTimeout
+from akatsuki_wasm.sandbox.base import SandboxConfig
 from akatsuki_wasm.sandbox.engine import SLOTS, process_engine
-from akatsuki_wasm.sandbox.sandbox import Sandbox, SandboxConfig, process_sandbox
+from akatsuki_wasm.sandbox.sandbox import Sandbox, process_sandbox
 
 ECHO = guest(
     ALLOCATOR

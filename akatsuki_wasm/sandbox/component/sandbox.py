@@ -11,56 +11,33 @@ instantiation on, limits on each object and on how many there are, no imports, p
 
 from __future__ import annotations
 
-import os
-import threading
 import time
 from typing import TYPE_CHECKING
 
 from akatsuki_wasm.contracts import Call, Control, ExecutionResult, Limits
-from akatsuki_wasm.errors import ArgumentError, ExecuteError
-from akatsuki_wasm.sandbox.cache import Cache
+from akatsuki_wasm.errors import ArgumentError
+from akatsuki_wasm.sandbox.base import BaseSandbox, SandboxConfig, shared
 from akatsuki_wasm.sandbox.component.call import CompiledComponent, ComponentInstance
 from akatsuki_wasm.sandbox.component.engine import component_engine
 from akatsuki_wasm.sandbox.component.loading import load_component
 from akatsuki_wasm.sandbox.limits import check
-from akatsuki_wasm.sandbox.sandbox import SandboxConfig
 from akatsuki_wasm.sandbox.watch import Watch
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from akatsuki_wasm.contracts import BatchCall, ExecutableModule
 
 DEFAULT_LIMITS = Limits()
 
 
-class ComponentSandbox:
+class ComponentSandbox(BaseSandbox[CompiledComponent]):
     """Executes functions of components. Threads may use it at once.
-
-    A context manager: `close` forgets the compiled components, and using it afterwards raises.
 
     Args:
         config: Sizes and folders.
     """
 
     def __init__(self, config: SandboxConfig | None = None) -> None:
-        self.config = config or SandboxConfig()
-        self._files = self.config.compiled_files()
-        self._cache: Cache[CompiledComponent] = Cache(self.config.cache_size)
-        self._closed = False
-
-    def __enter__(self) -> ComponentSandbox:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Forgets the compiled components. Executions under way finish."""
-        self._closed = True
-        self._cache.clear()
+        super().__init__(config or SandboxConfig())
 
     def execute(
         self,
@@ -95,8 +72,7 @@ class ComponentSandbox:
         """
         started = time.perf_counter()
         check(limits)
-        if self._closed:
-            raise ExecuteError("the sandbox is closed", hint="open a new one")
+        self._check_open()
         if not isinstance(call, Call):
             raise ArgumentError(
                 f"{call.function} is a component's function: it cannot be applied to columns",
@@ -123,25 +99,6 @@ class ComponentSandbox:
         )
 
 
-_lock = threading.Lock()
-_shared: dict[SandboxConfig, ComponentSandbox] = {}
-
-
-def _after_fork_in_child() -> None:
-    """Another thread of the parent may have held the lock, and is not here to give it back."""
-    global _lock, _shared
-    _lock, _shared = threading.Lock(), {}
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
-
-
 def process_component_sandbox(config: SandboxConfig | None = None) -> ComponentSandbox:
     """The process's sandbox for components of a configuration, made at first use and shared by all who ask."""
-    wanted = config or SandboxConfig()
-    with _lock:
-        found = _shared.get(wanted)
-        if found is None or found._closed:
-            found = _shared[wanted] = ComponentSandbox(wanted)
-        return found
+    return shared(ComponentSandbox, config or SandboxConfig())

@@ -6,8 +6,6 @@ each execution has a fresh instance. What a command may do besides computing is 
 
 from __future__ import annotations
 
-import os
-import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,21 +13,18 @@ from typing import TYPE_CHECKING, Any
 import wasmtime
 
 from akatsuki_wasm.contracts import Call, Control, ExecutionResult, Limits
-from akatsuki_wasm.errors import ArgumentError, ExecuteError, FunctionNotFoundError, GuestError, InvalidModuleError
+from akatsuki_wasm.errors import ArgumentError, FunctionNotFoundError, GuestError, InvalidModuleError
 from akatsuki_wasm.sandbox import ffi
-from akatsuki_wasm.sandbox.cache import Cache
+from akatsuki_wasm.sandbox.base import BaseSandbox, SandboxConfig, shared
 from akatsuki_wasm.sandbox.engine import process_engine
 from akatsuki_wasm.sandbox.limits import check
 from akatsuki_wasm.sandbox.loading import load
-from akatsuki_wasm.sandbox.sandbox import SandboxConfig
 from akatsuki_wasm.sandbox.wasi.ffi import make_linker
 from akatsuki_wasm.sandbox.wasi.host import Grants, Process
 from akatsuki_wasm.sandbox.wasi.run import CommandInstance, first_lines, on_own_thread
 from akatsuki_wasm.sandbox.watch import Watch
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from akatsuki_wasm.contracts import BatchCall, ExecutableModule
     from akatsuki_wasm.sandbox.engine import ProcessEngine
 
@@ -72,34 +67,17 @@ class CompiledCommand:
         self.size = ffi.image_bytes(ffi.address(module))
 
 
-class CommandSandbox:
+class CommandSandbox(BaseSandbox[CompiledCommand]):
     """Executes commands. Threads may use it at once.
-
-    A context manager: `close` forgets the compiled commands, and using it afterwards raises.
 
     Args:
         config: Sizes, folders and what is granted.
     """
 
     def __init__(self, config: CommandConfig | None = None) -> None:
-        self.config = config or CommandConfig()
-        self._files = self.config.compiled_files()
-        self._grants = Grants(self.config.clock, self.config.random)
-        self._cache: Cache[CompiledCommand] = Cache(self.config.cache_size)
-        self._closed = False
-
-    def __enter__(self) -> CommandSandbox:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Forgets the compiled commands. Executions under way finish."""
-        self._closed = True
-        self._cache.clear()
+        config = config or CommandConfig()
+        super().__init__(config)
+        self._grants = Grants(config.clock, config.random)
 
     def execute(
         self,
@@ -135,8 +113,7 @@ class CommandSandbox:
         """
         started = time.perf_counter()
         check(limits)
-        if self._closed:
-            raise ExecuteError("the sandbox is closed", hint="open a new one")
+        self._check_open()
         name = module.name or "the command"
         arguments, stdin = _arguments(name, call)
         engine = process_engine(fuel=limits.fuel is not None)
@@ -204,25 +181,6 @@ def _stream(name: str, value: Any) -> bytes:
         ) from exc
 
 
-_lock = threading.Lock()
-_shared: dict[CommandConfig, CommandSandbox] = {}
-
-
-def _after_fork_in_child() -> None:
-    """Another thread of the parent may have held the lock, and is not here to give it back."""
-    global _lock, _shared
-    _lock, _shared = threading.Lock(), {}
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
-
-
 def process_command_sandbox(config: CommandConfig | None = None) -> CommandSandbox:
     """The process's sandbox for commands of a configuration, made at first use and shared by all who ask."""
-    wanted = config or CommandConfig()
-    with _lock:
-        found = _shared.get(wanted)
-        if found is None or found._closed:
-            found = _shared[wanted] = CommandSandbox(wanted)
-        return found
+    return shared(CommandSandbox, config or CommandConfig())
