@@ -42,6 +42,7 @@ def test_it_executes_as_any_other() -> None:
 
 
 def test_a_bomb_is_refused_and_nothing_is_left(small: None, tmp_path: Path) -> None:
+    others = children()
     bomb = guest(nested_loops(), function("f"), built_here=False)
     config = SandboxConfig(aot_dir=tmp_path / "compiled", aot_key=tmp_path / "key")
     with Sandbox(config) as sandbox:
@@ -52,7 +53,7 @@ def test_a_bomb_is_refused_and_nothing_is_left(small: None, tmp_path: Path) -> N
             f"{(foreign.BASE_BYTES + foreign.BYTES_PER_BYTE * len(bomb.read())) // 2**20:,} MiB of memory"
         )
         assert sandbox.execute(SEVEN, Call("f")).value == 7
-    assert children() == set()
+    assert children() <= others
     assert len(list((tmp_path / "compiled").iterdir())) == 1  # of the good one
 
 
@@ -83,6 +84,8 @@ def test_an_interpreter_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_caller_that_is_interrupted_takes_the_child_along() -> None:
+    others = children()
+
     class AlarmError(Exception):
         pass
 
@@ -97,7 +100,7 @@ def test_a_caller_that_is_interrupted_takes_the_child_along() -> None:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-    assert children() == set()
+    assert children() <= others
 
 
 def test_many_threads_wait_for_one_child() -> None:
