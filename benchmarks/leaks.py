@@ -1,16 +1,14 @@
-"""Resident memory, open files and threads over 100,000 executions of cached modules: all three must stay as they are.
-
-``python benchmarks/leaks.py 20000`` does fewer.
-"""
+"""Resident memory, open files and threads over 100,000 executions of cached modules: all three must stay the same."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import threading
 import time
 from pathlib import Path
+
+from _harness import Run, main
 
 from akatsuki_wasm.contracts import Call, Control, Limits
 from akatsuki_wasm.errors import ExecuteError
@@ -18,7 +16,8 @@ from akatsuki_wasm.testing import hostile
 from akatsuki_wasm.testing.hostile_wasm import ALLOCATOR, function, wat
 from akatsuki_wasm_plugins.wasmtime_exec import WasmtimePlugin
 
-STEP = 10_000
+TOTAL, QUICK_TOTAL = 100_000, 10_000
+STEPS = 10
 FLAT_MIB = 8.0
 """The allocator's own ups and downs."""
 GROUPS = ("traps", "answers", "allocators", "panics", "state")
@@ -44,9 +43,9 @@ def echo() -> hostile.Case:
     )
 
 
-def main() -> int:
-    """Prints the three at each step; 1 where one of them grew."""
-    total = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
+def measure(run: Run) -> None:
+    """Good calls and failing ones by turns; prints the three at each step."""
+    total = QUICK_TOTAL if run.quick else TOTAL
     execute = WasmtimePlugin().akatsuki_execute
     failing = [case for case in hostile.cases(*GROUPS) if case.limits.timeout_ms >= 1000 and "mib" not in case.name]
     chosen = [hostile.GOOD, echo(), *failing[:17]]  # as many as the cache keeps, so that none is compiled again
@@ -67,16 +66,23 @@ def main() -> int:
     started = time.perf_counter()
     for number in range(1, total + 1):
         one(number)
-        if number % STEP == 0 or number == total:
+        if number % (total // STEPS) == 0:
             now = resident_mib(), open_files(), threading.active_count()
             print(f"{number:>12,} {now[0]:8.1f} MiB {now[1]:>6} {now[2]:>8}", flush=True)
     grown = resident_mib() - before[0]
     same = (open_files(), threading.active_count()) == before[1:]
     flat = grown <= FLAT_MIB and same
     took = (time.perf_counter() - started) / total * 1e6
-    print(f"\n{grown:+.1f} MiB after {total:,} executions of {took:.0f} us: {'pass' if flat else 'short'}")
-    return 0 if flat else 1
+    print(f"\n{took:.0f} us each")
+    run.judge(
+        f"resident memory over {total:,} executions",
+        f"{grown:+.1f} MiB",
+        f"{before[0]:.0f} MiB at the start",
+        "",
+        f"flat: at most {FLAT_MIB:g} MiB, no file or thread more",
+        passed=flat,
+    )
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main(measure)
