@@ -114,18 +114,22 @@ def _run(arguments: list[str], wasm: bytes, wall_s: float) -> tuple[int, bytes, 
             hint=f"see that {sys.executable or 'the Python interpreter'} can be run",
         ) from exc
     deadline = time.monotonic() + wall_s
-    try:
-        while True:
-            try:
-                image, said = child.communicate(timeout=_PATIENCE_S)
-                break
-            except subprocess.TimeoutExpired:
-                if time.monotonic() >= deadline:
+    with child:  # its end closes the pipes, also where a signal's exception comes out of the waiting
+        try:
+            while True:
+                try:
+                    image, said = child.communicate(timeout=_PATIENCE_S)
                     break
-    finally:
-        if child.poll() is None:
-            with suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGKILL)
-            image, said = child.communicate()
+                except subprocess.TimeoutExpired:
+                    if time.monotonic() >= deadline:
+                        _kill(child)
+        finally:
+            _kill(child)
     lines = said.decode("utf-8", "replace").strip().splitlines()
     return child.returncode, image, lines[-1] if lines else ""
+
+
+def _kill(child: subprocess.Popen[bytes]) -> None:
+    if child.poll() is None:
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
