@@ -82,12 +82,10 @@ def test_cpu_time_ends_a_compiler(toolchain: Toolchain, guest_crate: Crate, tmp_
 
 
 def test_memory_is_bounded(toolchain: Toolchain, guest_crate: Crate, tmp_path: Path) -> None:
-    source = (
-        "static A: [u8; 60 << 20] = [1; 60 << 20];\n"
-        "static B: [u8; 60 << 20] = [1; 60 << 20];\n"
-        "static C: [u8; 60 << 20] = [1; 60 << 20];\n"
-        "pub fn add(a: i32, b: i32) -> i32 { i32::from(A[b as usize] ^ B[a as usize] ^ C[a as usize]) }\n"
-    )
+    # Five tables that differ: equal ones become one, and fewer large ones are refused as constants that are too large.
+    tables = "".join(f"static T{n}: [u8; 40 << 20] = [{n}; 40 << 20];\n" for n in range(1, 6))
+    used = " ^ ".join(f"T{n}[{'ab'[n % 2]} as usize]" for n in range(1, 6))
+    source = f"{tables}pub fn add(a: i32, b: i32) -> i32 {{ i32::from({used}) }}\n"
     error = fails(guest_crate(source), toolchain, tmp_path, BuildLimits(memory_bytes=800 * MIB))
     assert str(error) == "the compiler needed more than its limit of 800 MiB of memory"
 
