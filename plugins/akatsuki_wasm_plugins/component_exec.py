@@ -9,6 +9,7 @@ from akatsuki_wasm.hookspecs import hookimpl
 if TYPE_CHECKING:
     from akatsuki_wasm.config import Settings
     from akatsuki_wasm.contracts import BatchCall, Call, Control, ExecutableModule, ExecutionResult, Limits
+    from akatsuki_wasm.sandbox.component.sandbox import ComponentSandbox
 
 
 class ComponentPlugin:
@@ -29,16 +30,23 @@ class ComponentPlugin:
         """Executes; see `akatsuki_wasm.sandbox.component.sandbox.ComponentSandbox.execute`."""
         if module.manifest.kind != "component":
             return None
+        # Imported on a thread with a small stack, the libraries overflow it.
+        from akatsuki_wasm.sandbox.stack import with_large_stack
+
+        return with_large_stack(self._sandbox).execute(module, call, limits, control)
+
+    def _sandbox(self) -> ComponentSandbox:
         # Loads wasmtime and numpy, which a command that executes nothing should not wait for.
         from akatsuki_wasm.sandbox.base import SandboxConfig
         from akatsuki_wasm.sandbox.component.sandbox import process_component_sandbox
 
         settings = self._settings
-        config = None
-        if settings is not None:
-            config = SandboxConfig(
+        if settings is None:
+            return process_component_sandbox()
+        return process_component_sandbox(
+            SandboxConfig(
                 cache_size=settings.module_cache_size,
                 aot_dir=settings.cache_dir / "compiled",
                 aot_key=settings.data_dir / "compiled.key",
             )
-        return process_component_sandbox(config).execute(module, call, limits, control)
+        )

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
 import wasmtime
 from component_guests import component as make_component
 from component_guests import guest as component_guest
@@ -80,3 +81,36 @@ def test_commands_get_what_the_settings_grant(tmp_path: Path) -> None:
         result = plugin.akatsuki_execute(component_guest(bytes(clock)), Call("run", ([], b"")), Limits(), Control())
         assert result is not None
         assert (result.value != bytes(8)) == granted
+
+
+FIRST = """
+import hashlib, sys, threading, wasmtime
+from akatsuki_wasm import manifest
+from akatsuki_wasm.contracts import Call, Control, ExecutableModule, Limits
+from akatsuki_wasm_plugins.component_exec import ComponentPlugin
+from akatsuki_wasm_plugins.wasi_command import WasiPlugin
+from akatsuki_wasm_plugins.wasmtime_exec import WasmtimePlugin
+plugin, call, text = {
+    "module": (WasmtimePlugin, Call("f"), '(module (func (export "f") (result i32) (i32.const 7)))'),
+    "component": (ComponentPlugin, Call("f"), '''(component
+      (core module $m (func (export "f") (result i32) (i32.const 7)))
+      (core instance $i (instantiate $m))
+      (func (export "f") (result s32) (canon lift (core func $i "f"))))'''),
+    "command": (WasiPlugin, Call("run", ([], b"")), '''(module
+      (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+      (memory (export "memory") 1) (func (export "_start") (call $exit (i32.const 0))))'''),
+}[sys.argv[1]]
+wasm = bytes(wasmtime.wat2wasm(text))
+module = ExecutableModule(hashlib.sha256(wasm).hexdigest(), manifest.for_binary(wasm), lambda: wasm)
+threading.stack_size(32 * 1024)
+thread = threading.Thread(target=lambda: print(plugin().akatsuki_execute(module, call, Limits(), Control()).value))
+thread.start()
+thread.join()
+"""
+
+
+@pytest.mark.parametrize(("kind", "value"), [("module", "7"), ("component", "7"), ("command", "b''")])
+def test_the_first_execution_of_a_process_may_be_on_the_smallest_thread(kind: str, value: str) -> None:
+    """Importing the libraries there would crash the process."""
+    run = subprocess.run([sys.executable, "-c", FIRST, kind], capture_output=True, text=True, check=False, timeout=60)
+    assert (run.returncode, run.stdout.strip()) == (0, value), run.stderr

@@ -117,6 +117,8 @@ def guests() -> ExecutableModule:
     try:
         artifact = plugin.akatsuki_build(project, BuildOptions(timeout_s=120))
     except ToolchainError as exc:
+        if os.environ.get("CI") == "true":
+            raise
         pytest.skip(f"no Rust toolchain: {exc}")
     wasm = artifact.wasm
     return ExecutableModule(
