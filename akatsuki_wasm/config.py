@@ -7,6 +7,7 @@ working directory, or the one that ``AKATSUKI_CONFIG`` names. Both hold the attr
 from __future__ import annotations
 
 import getpass
+import json
 import os
 import tomllib
 from pathlib import Path
@@ -80,6 +81,18 @@ class Settings(BaseSettings):
         generator: The generator that serves when the request names none.
         model: The language model that is asked where the request names none; the generator's own choice where empty.
         model_timeout_s: Wall clock of one answer of a language model, seconds; waiting between retries counts.
+        model_api: Which of OpenAI's interfaces is spoken: ``responses``, ``chat``, or ``auto`` for what the server has.
+        model_schema: Whether answers are asked for as JSON under a strict schema: ``on``, ``off``, or ``auto`` for what
+            the server can.
+        model_temperature: Sampling temperature, 0 to 2; the model's own where None.
+        model_max_tokens: Most tokens of one answer; the server's own limit where None.
+        model_effort: How long a model that thinks may think, such as ``low``; its own choice where empty.
+        prices: Price of a million tokens by model, as (in, out), for the record of what a design cost.
+        prompts_dir: Folder whose templates stand before the built-in prompts of the same name.
+        replies_dir: Folder of remembered answers of language models; a folder in `data_dir` where None.
+        lock_file: The file that pins prompts to digests.
+        locked: Whether designs must be those of the lock file, from memory alone.
+        token_budget: Tokens, in and out, that one design may use over all its attempts; None for no limit.
         max_repairs: Times the generator is asked again after a failed attempt.
         timeout_ms: Default time limit of an execution, milliseconds.
         memory_bytes: Linear memory limit of an execution.
@@ -88,6 +101,10 @@ class Settings(BaseSettings):
             limit. Counting costs time.
         module_cache_size: Compiled modules kept in memory.
         build_timeout_s: Wall clock of one build, seconds.
+        require_sandbox: Least confinement of the compiler, ``full``, ``strong`` or ``basic``: where the machine cannot
+            give it, nothing is built.
+        crates: Crates that modules may use, by name, each with its exact version, such as ``"1.0.145"`` or
+            ``{version = "1.0.145", features = ["std"]}``.
         wasi_grants: What WASI commands get beyond their streams: ``clock``, ``random``. In the environment, a comma
             list.
         block_plugins: Plugins that are not loaded, by name. In the environment, a comma list.
@@ -105,6 +122,17 @@ class Settings(BaseSettings):
     generator: str = "offline"
     model: str = ""
     model_timeout_s: float = Field(default=120.0, gt=0, le=3600)
+    model_api: Literal["auto", "responses", "chat"] = "auto"
+    model_schema: Literal["auto", "on", "off"] = "auto"
+    model_temperature: float | None = Field(default=None, ge=0, le=2)
+    model_max_tokens: int | None = Field(default=None, ge=16, le=1_000_000)
+    model_effort: str = Field(default="", max_length=20)
+    prices: dict[str, tuple[float, float]] = Field(default_factory=dict)
+    prompts_dir: Path | None = None
+    replies_dir: Path | None = None
+    lock_file: Path = Path("akatsuki.lock")
+    locked: bool = False
+    token_budget: int | None = Field(default=200_000, ge=1, le=100_000_000)
     max_repairs: int = Field(default=3, ge=0, le=20)
     timeout_ms: int = Field(default=DEFAULT_TIMEOUT_MS, ge=MIN_TIMEOUT_MS, le=MAX_TIMEOUT_MS)
     memory_bytes: int = Field(default=DEFAULT_MEMORY_BYTES, ge=MIB, le=4096 * MIB)
@@ -112,6 +140,8 @@ class Settings(BaseSettings):
     fuel: int | None = Field(default=None, ge=1, le=2**63 - 1)
     module_cache_size: int = Field(default=20, ge=1, le=10_000)
     build_timeout_s: float = Field(default=60.0, gt=0, le=3600)
+    require_sandbox: Literal["full", "strong", "basic"] = "basic"
+    crates: dict[str, str | dict[str, Any]] = Field(default_factory=dict)
     wasi_grants: Annotated[tuple[Literal["clock", "random"], ...], NoDecode] = ()
     block_plugins: Annotated[tuple[str, ...], NoDecode] = ()
     plugin_files: Annotated[tuple[Path, ...], NoDecode] = ()
@@ -151,6 +181,11 @@ class Settings(BaseSettings):
         """`blob_url`, or the folder in `data_dir`."""
         return self.blob_url or (self.data_dir / "blobs").as_uri()
 
+    @property
+    def resolved_replies_dir(self) -> Path:
+        """`replies_dir`, or the folder in `data_dir`."""
+        return self.replies_dir or self.data_dir / "replies"
+
     def environment(self) -> dict[str, str]:
         """The environment variables that give another process these very settings."""
         found = {}
@@ -158,7 +193,9 @@ class Settings(BaseSettings):
             value = getattr(self, name)
             if value is None:
                 continue
-            if isinstance(value, tuple):
+            if isinstance(value, dict):
+                value = json.dumps(value)
+            elif isinstance(value, tuple):
                 value = (os.pathsep if name == "plugin_files" else ",").join(str(each) for each in value)
             found[f"AKATSUKI_{name.upper()}"] = str(value)
         return found

@@ -4,12 +4,13 @@ The tree::
 
     AkatsukiError
       ConfigError
+      LockError
       PluginError
         PluginLoadError
         StageUnhandledError
         MissingExtraError
       StageError
-        GenerateError
+        GenerateError              .exchange
           ModelError
           MissingKeyError
           UnusableReplyError
@@ -20,6 +21,7 @@ The tree::
           CompileError             .diagnostics
           BuildTimeoutError
         CheckError                 .case .expected .got
+        RepairError                .attempts
         UploadError
           StorageError
           DigestMismatchError
@@ -51,7 +53,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from akatsuki_wasm.contracts import Diagnostic
+    from akatsuki_wasm.contracts import Diagnostic, Exchange
 
 
 def _rebuild(cls: type[AkatsukiError], state: dict[str, Any], args: tuple[Any, ...]) -> AkatsukiError:
@@ -94,6 +96,12 @@ class ConfigError(AkatsukiError):
     code = "config"
 
 
+class LockError(AkatsukiError):
+    """A locked design is not the one that ``akatsuki.lock`` pins, or cannot be made from memory alone."""
+
+    code = "lock"
+
+
 class PluginError(AkatsukiError):
     """Something about a plugin is wrong."""
 
@@ -125,9 +133,19 @@ class StageError(AkatsukiError):
 
 
 class GenerateError(StageError):
-    """No usable source came from the generator."""
+    """No usable source came from the generator.
+
+    Args:
+        message: One line.
+        hint: The next thing to do.
+        exchange: The question and answer of a language model that it is about, or None.
+    """
 
     code = "generate"
+
+    def __init__(self, message: str, *, hint: str = "", exchange: Exchange | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.exchange = exchange
 
 
 class ModelError(GenerateError):
@@ -143,9 +161,20 @@ class MissingKeyError(GenerateError):
 
 
 class UnusableReplyError(GenerateError):
-    """The generator answered, but not with a source."""
+    """The generator answered, but not with a source.
+
+    Args:
+        message: One line.
+        hint: The next thing to do.
+        exchange: The question and answer, or None.
+        final: Whether asking again is of no use: the model refuses.
+    """
 
     code = "unusable-reply"
+
+    def __init__(self, message: str, *, hint: str = "", exchange: Exchange | None = None, final: bool = False) -> None:
+        super().__init__(message, hint=hint, exchange=exchange)
+        self.final = final
 
 
 class NoMatchError(GenerateError):
@@ -222,6 +251,22 @@ class CheckError(StageError):
         self.case = case
         self.expected = expected
         self.got = got
+
+
+class RepairError(StageError):
+    """No attempt of a design was right. Its cause (``__cause__``) is what was wrong with the best one.
+
+    Args:
+        message: One line: how many attempts there were, and what the best one lacked.
+        attempts: All of them, `akatsuki_wasm.pipeline.Attempt`.
+        hint: The next thing to do.
+    """
+
+    code = "repair"
+
+    def __init__(self, message: str, *, attempts: Sequence[Any] = (), hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.attempts = tuple(attempts)
 
 
 class UploadError(StageError):

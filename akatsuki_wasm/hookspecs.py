@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import click
 
     from akatsuki_wasm.config import Settings
@@ -23,10 +25,12 @@ if TYPE_CHECKING:
         ExecutableModule,
         ExecutionResult,
         Feedback,
+        GenerationContext,
         GenerationRequest,
         GuestProject,
         GuestSource,
         Limits,
+        Message,
         Stage,
         StoredModule,
         UploadTarget,
@@ -52,7 +56,9 @@ def akatsuki_configure(settings: Settings) -> None:
 
 
 @hookspec(firstresult=True)
-def akatsuki_generate(request: GenerationRequest, feedback: Feedback | None) -> GuestSource | None:
+def akatsuki_generate(
+    request: GenerationRequest, feedback: Feedback | None, context: GenerationContext
+) -> GuestSource | None:
     """Turns a prompt into Rust. Called first in a design, and again with `feedback` after a failed attempt.
 
     The first answer wins; None passes on. Answer when ``request.generator`` is your plugin's name, or is None and you
@@ -61,12 +67,28 @@ def akatsuki_generate(request: GenerationRequest, feedback: Feedback | None) -> 
     Args:
         request: The prompt and the wishes around it.
         feedback: Diagnostics of the attempt before, or None at the first.
+        context: Who hears the answer while it comes, and where answers are remembered.
 
     Returns:
         The source, or None.
 
     Raises:
         akatsuki_wasm.errors.GenerateError: The plugin was meant and cannot serve.
+    """
+
+
+@hookspec(firstresult=True)
+def akatsuki_render_prompt(request: GenerationRequest, feedback: Feedback | None) -> Sequence[Message] | None:
+    """Shows what a generator would ask a language model. Called by ``--show-prompt``; nothing is sent.
+
+    The first answer wins; None passes on. Answer under the same condition as in ``akatsuki_generate``.
+
+    Args:
+        request: The prompt and the wishes around it.
+        feedback: Diagnostics of the attempt before, or None at the first.
+
+    Returns:
+        The messages, or None.
     """
 
 
@@ -162,6 +184,16 @@ def akatsuki_stage_failed(stage: Stage, name: str, attempt: int, seconds: float,
         attempt: From 1.
         seconds: Wall-clock time of the stage.
         error: What it failed with.
+    """
+
+
+@hookspec
+def akatsuki_reply_text(text: str, attempt: int) -> None:
+    """Hands on a piece of a language model's answer while it comes. All implementations are called.
+
+    Args:
+        text: The piece, not empty; together the pieces of an attempt are the answer.
+        attempt: From 1.
     """
 
 

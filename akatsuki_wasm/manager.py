@@ -27,7 +27,7 @@ Origin = Literal["built-in", "installed", "file", "object"]
 
 BUILTIN_PLUGINS = {
     "offline": "akatsuki_wasm_plugins.offline:OfflinePlugin",
-    "openai": "akatsuki_wasm_plugins.openai_chat:OpenAiPlugin",
+    "openai": "akatsuki_wasm_plugins.openai_model:OpenAiPlugin",
     "cargo": "akatsuki_wasm_plugins.cargo:CargoPlugin",
     "registry": "akatsuki_wasm_plugins.registry_upload:RegistryUploadPlugin",
     "wasmtime": "akatsuki_wasm_plugins.wasmtime_exec:WasmtimePlugin",

@@ -17,9 +17,11 @@ from akatsuki_wasm.contracts import (
     Control,
     Diagnostic,
     Example,
+    Exchange,
     ExecutableModule,
     ExecutionResult,
     Feedback,
+    GenerationContext,
     GenerationRequest,
     GuestProject,
     GuestSource,
@@ -62,19 +64,25 @@ class Attempt:
 
     Attributes:
         number: From 1.
-        source: What the generator wrote.
+        source: What the generator wrote, or None where its answer held no usable source.
         failed_stage: Where it failed, or None where it passed.
         message: Why, or empty.
         diagnostics: On the author's own lines.
         seconds: Of the whole turn.
+        exchange: The question and answer of the language model, or None where none was asked.
+        error: What it failed with, or None where it passed.
+        report: What was checked, or None where it did not come to that.
     """
 
     number: int
-    source: GuestSource
+    source: GuestSource | None
     failed_stage: Stage | None
     message: str
     diagnostics: tuple[Diagnostic, ...]
     seconds: float
+    exchange: Exchange | None = None
+    error: AkatsukiError | None = None
+    report: CheckReport | None = None
 
 
 @dataclass(frozen=True)
@@ -123,7 +131,7 @@ class Pipeline:
         for number in range(1, max_repairs + 2):
             started = time.perf_counter()
             try:
-                source = self.generate(request, feedback, number)
+                source = self.generate(request, feedback, number, GenerationContext())
             except GenerateError:
                 # A generator that cannot do better leaves the failure of its own source as the thing to report.
                 if failure is not None:
@@ -136,18 +144,36 @@ class Pipeline:
                 failure = exc
                 feedback = _feedback(exc, number, source)
                 seconds = time.perf_counter() - started
-                turns.append(Attempt(number, source, feedback.stage, str(exc), feedback.diagnostics, seconds))
+                turns.append(
+                    Attempt(
+                        number, source, feedback.stage, str(exc), feedback.diagnostics, seconds, source.exchange, exc
+                    )
+                )
                 continue
-            turns.append(Attempt(number, source, None, "", artifact.warnings, time.perf_counter() - started))
+            turns.append(
+                Attempt(
+                    number,
+                    source,
+                    None,
+                    "",
+                    artifact.warnings,
+                    time.perf_counter() - started,
+                    source.exchange,
+                    None,
+                    report,
+                )
+            )
             return Design(_with_provenance(artifact, request, source, report, turns), source, report, tuple(turns))
         raise failure if failure is not None else AssertionError("a design has at least one turn")
 
-    def generate(self, request: GenerationRequest, feedback: Feedback | None, attempt: int) -> GuestSource:
+    def generate(
+        self, request: GenerationRequest, feedback: Feedback | None, attempt: int, context: GenerationContext
+    ) -> GuestSource:
         """Asks the generators."""
 
         def ask() -> GuestSource:
             try:
-                return self._ask("akatsuki_generate", GuestSource, request=request, feedback=feedback)
+                return self._ask("akatsuki_generate", GuestSource, request=request, feedback=feedback, context=context)
             except StageUnhandledError as exc:
                 if request.generator is None:
                     raise

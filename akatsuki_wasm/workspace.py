@@ -313,7 +313,7 @@ class Workspace:
         seconds: float,
         error: AkatsukiError | None = None,
     ) -> None:
-        last = attempts[-1].source if attempts else None
+        last = next((each.source for each in reversed(attempts) if each.source is not None), None)
         self.registry.generations(self.user).record(
             request.prompt,
             generator=last.generator if last else (request.generator or self.settings.generator),
@@ -383,7 +383,7 @@ class Workspace:
 def _attempt_facts(attempt: Attempt) -> dict[str, Any]:
     return {
         "number": attempt.number,
-        "source": attempt.source.rust,
+        "source": attempt.source.rust if attempt.source else None,
         "failed_stage": attempt.failed_stage,
         "message": attempt.message,
         "diagnostics": [str(each) for each in attempt.diagnostics],

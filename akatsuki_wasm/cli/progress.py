@@ -39,6 +39,7 @@ class StageProgress:
     def __init__(self, *, quiet: bool = False) -> None:
         self._quiet = quiet
         self._status: Any = None
+        self._written = 0
         self._failed: tuple[Stage, float, str] | None = None
 
     @contextmanager
@@ -69,6 +70,7 @@ class StageProgress:
     def akatsuki_before_stage(self, stage: Stage, attempt: int) -> None:
         """Names the stage on the live line. What failed before was not the end: its reason is told now."""
         self._tell_failure(with_reason=True)
+        self._written = 0
         if self._status is not None:
             self._status.update(f"{_DOING[stage]}{f', attempt {attempt}' if attempt > 1 else ''}")
 
@@ -84,6 +86,15 @@ class StageProgress:
         if stage == "generate" and attempt > 1:
             # The command ends with the failure before this one, so this one's reason is said here or nowhere.
             self._tell_failure(with_reason=True)
+
+    @hookimpl
+    def akatsuki_reply_text(self, text: str, attempt: int) -> None:
+        """Shows on the live line how much of an answer is there."""
+        self._written += len(text)
+        if self._status is not None:
+            self._status.update(
+                f"{_DOING['generate']}{f', attempt {attempt}' if attempt > 1 else ''}: {self._written:,} characters"
+            )
 
     def _tell_failure(self, *, with_reason: bool) -> None:
         if self._failed is not None:

@@ -1,4 +1,4 @@
-"""From a request to built bytes: what the stages generate and build get and give."""
+"""From a source to built bytes: what the build stage gets and gives, and what all stages say of a source."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from akatsuki_wasm.contracts.modules import MIB
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from akatsuki_wasm.contracts.generating import GuestSource
     from akatsuki_wasm.contracts.modules import Manifest
 
 Stage = Literal["generate", "build", "check", "upload", "execute"]
@@ -41,93 +42,6 @@ class Diagnostic:
     def __str__(self) -> str:
         place = "" if self.line is None else f"line {self.line}: "
         return f"{place}{self.message}"
-
-
-@dataclass(frozen=True)
-class Example:
-    """A call with its expected value, such as ``f(2, 3) == 5``.
-
-    Attributes:
-        text: As it was given.
-        function: snake_case.
-        args: Positional literals.
-        kwargs: Named literals.
-        expected: The literal on the right.
-        tolerance: Relative tolerance for floats; 0 means 1e-9, or 1e-5 where the result is f32.
-    """
-
-    text: str
-    function: str
-    args: tuple[Any, ...]
-    kwargs: Mapping[str, Any]
-    expected: Any
-    tolerance: float = 0.0
-
-
-@dataclass(frozen=True)
-class GenerationRequest:
-    """What a generator is asked for.
-
-    Attributes:
-        prompt: The user's sentence, not empty.
-        name: The module name the user wants, or None for the generator to choose.
-        generator: The generator that must answer, or None for the default.
-        model: A language model's name, or None for the generator's default.
-        examples: Calls that the result must satisfy.
-    """
-
-    prompt: str
-    name: str | None = None
-    generator: str | None = None
-    model: str | None = None
-    examples: tuple[Example, ...] = ()
-
-
-@dataclass(frozen=True)
-class Feedback:
-    """What went wrong with the attempt before, for a generator that can do better.
-
-    Attributes:
-        attempt: Number of the failed attempt, from 1.
-        stage: The stage that failed.
-        message: One line.
-        diagnostics: On the author's own lines, errors first.
-        source: What failed.
-    """
-
-    attempt: int
-    stage: Stage
-    message: str
-    diagnostics: tuple[Diagnostic, ...]
-    source: GuestSource
-
-
-@dataclass(frozen=True)
-class GuestSource:
-    """A generator's answer: one file of plain Rust.
-
-    Attributes:
-        rust: The author's file.
-        name: Suggested module name, kebab-case, such as ``vintage-filter``.
-        description: One line for people.
-        generator: Name of the generator that wrote it.
-        examples: Calls the generator itself expects to hold.
-        notes: What a reader should know, such as which words were understood and which were not.
-        usage: Model, tokens and the like, for the record; empty for the offline catalogue.
-    """
-
-    rust: str
-    name: str
-    description: str
-    generator: str
-    examples: tuple[Example, ...] = ()
-    notes: tuple[str, ...] = ()
-    usage: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def sha256(self) -> str:
-        """Hex sha256 of the UTF-8 text."""
-        return hashlib.sha256(self.rust.encode()).hexdigest()
 
 
 @dataclass(frozen=True)

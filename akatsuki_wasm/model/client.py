@@ -18,7 +18,7 @@ from akatsuki_wasm.model import failures
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
-    from akatsuki_wasm.model.prompts import Message
+    from akatsuki_wasm.contracts import Message
     from akatsuki_wasm.model.server import ModelServer
 
 T = TypeVar("T")

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import jinja2
 
-from akatsuki_wasm.contracts import Diagnostic
+from akatsuki_wasm.contracts import Diagnostic, Message
 from akatsuki_wasm.resources import data_folder
 
 if TYPE_CHECKING:
-    from akatsuki_wasm.contracts import Feedback, GenerationRequest
+    from akatsuki_wasm.contracts import Feedback, GenerationRequest, GuestSource
 
 MAX_PROBLEMS = 6
 """Problems that are told at once: rustc's later errors mostly follow from its first ones."""
@@ -21,35 +20,26 @@ MAX_RENDERED = 2_000
 """Characters of the compiler's own text."""
 
 
-@dataclass(frozen=True)
-class Message:
-    """One turn of the conversation."""
-
-    role: Literal["system", "user", "assistant"]
-    content: str
-
-
 def messages(request: GenerationRequest, feedback: Feedback | None) -> list[Message]:
     """The conversation for a request: at first contract and wish, later also the last attempt and its faults."""
     wish = _render("design.j2", prompt=request.prompt, name=request.name, examples=[e.text for e in request.examples])
     found = [Message("system", _render("system.j2")), Message("user", wish)]
-    if feedback is not None:
-        found += [Message("assistant", _answer(feedback)), Message("user", _repair(feedback))]
+    if feedback is not None and feedback.source is not None:
+        found += [Message("assistant", _answer(feedback.source)), Message("user", _repair(feedback, feedback.source))]
     return found
 
 
-def _answer(feedback: Feedback) -> str:
+def _answer(source: GuestSource) -> str:
     """The last attempt as the model should have written it: without its chatter, whatever fence the source holds."""
-    source = feedback.source
     fence = "```"
     while fence in source.rust:
         fence += "`"
     return f"name: {source.name}\n{fence}rust\n{source.rust.rstrip()}\n{fence}"
 
 
-def _repair(feedback: Feedback) -> str:
+def _repair(feedback: Feedback, source: GuestSource) -> str:
     errors = [each for each in feedback.diagnostics if each.level == "error"] or [Diagnostic("error", feedback.message)]
-    lines = feedback.source.rust.splitlines()
+    lines = source.rust.splitlines()
     problems = [_problem(each, lines) for each in errors[:MAX_PROBLEMS]]
     return _render(
         "repair.j2",

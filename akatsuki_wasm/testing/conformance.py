@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from akatsuki_wasm.contracts import MODULE_NAME, Diagnostic, Feedback, GenerationRequest, GuestSource
+from akatsuki_wasm.contracts import MODULE_NAME, Diagnostic, Feedback, GenerationContext, GenerationRequest, GuestSource
 from akatsuki_wasm.errors import GenerateError
 from akatsuki_wasm.manager import AkatsukiPluginManager
 
@@ -56,7 +56,7 @@ def check_generator(plugin: Any, *, prompt: str, name: str) -> GuestSource:
 
 
 def _ask(manager: AkatsukiPluginManager, request: GenerationRequest, feedback: Feedback | None) -> object:
-    return manager.hook.akatsuki_generate(request=request, feedback=feedback)
+    return manager.hook.akatsuki_generate(request=request, feedback=feedback, context=GenerationContext())
 
 
 def _check_answer(answer: object, request: GenerationRequest) -> GuestSource:

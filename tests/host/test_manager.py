@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from akatsuki_wasm.contracts import GenerationRequest, GuestSource
+from akatsuki_wasm.contracts import GenerationContext, GenerationRequest, GuestSource
 from akatsuki_wasm.errors import NoMatchError, PluginError, PluginLoadError, StageUnhandledError
 from akatsuki_wasm.manager import (
     BUILTIN_PLUGINS,
@@ -34,7 +34,7 @@ def akatsuki_generate(request):
 
 
 def ask(manager: AkatsukiPluginManager) -> GuestSource:
-    answer = manager.ask("akatsuki_generate", request=REQUEST, feedback=None)
+    answer = manager.ask("akatsuki_generate", request=REQUEST, feedback=None, context=GenerationContext())
     assert isinstance(answer, GuestSource)
     return answer
 

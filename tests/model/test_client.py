@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from akatsuki_wasm.config import Settings
-from akatsuki_wasm.contracts import GenerationRequest, GuestSource
+from akatsuki_wasm.contracts import GenerationContext, GenerationRequest, GuestSource
 from akatsuki_wasm.errors import AkatsukiError, ConfigError, MissingKeyError, ModelError, UnusableReplyError
 from akatsuki_wasm.model.server import DEFAULT_MODEL, HOSTED_URL, ModelServer, find_server
-from akatsuki_wasm_plugins.openai_chat import OpenAiPlugin
+from akatsuki_wasm_plugins.openai_model import OpenAiPlugin
 
 from .conftest import KEY, PlayedModel
 
@@ -44,7 +44,7 @@ def quiet(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 def ask(prompt: str = "three", **settings: Any) -> GuestSource:
     plugin = OpenAiPlugin()
     plugin.akatsuki_configure(Settings(**settings))
-    source = plugin.akatsuki_generate(GenerationRequest(prompt, generator="openai"), None)
+    source = plugin.akatsuki_generate(GenerationRequest(prompt, generator="openai"), None, GenerationContext())
     assert source is not None
     return source
 
@@ -67,14 +67,14 @@ def failed(status: int, message: str | None = None, code: str | None = None, **h
 
 def test_passes_where_another_generator_is_meant(model: PlayedModel) -> None:
     plugin = OpenAiPlugin()
-    assert plugin.akatsuki_generate(GenerationRequest("x"), None) is None
+    assert plugin.akatsuki_generate(GenerationRequest("x"), None, GenerationContext()) is None
     plugin.akatsuki_configure(Settings())
-    assert plugin.akatsuki_generate(GenerationRequest("x"), None) is None
+    assert plugin.akatsuki_generate(GenerationRequest("x"), None, GenerationContext()) is None
     plugin.akatsuki_configure(Settings(generator="openai"))
-    assert plugin.akatsuki_generate(GenerationRequest("x", generator="offline"), None) is None
+    assert plugin.akatsuki_generate(GenerationRequest("x", generator="offline"), None, GenerationContext()) is None
     assert model.requests() == []
     model.script(GOOD)
-    source = plugin.akatsuki_generate(GenerationRequest("x"), None)
+    source = plugin.akatsuki_generate(GenerationRequest("x"), None, GenerationContext())
     assert source is not None
     assert (source.name, source.generator, source.description) == ("three", "openai", "Three.")
 

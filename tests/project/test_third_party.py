@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.xdist_group("guest-environment")
 
 ASK = """
-from akatsuki_wasm.contracts import GenerationRequest
+from akatsuki_wasm.contracts import GenerationContext, GenerationRequest
 from akatsuki_wasm.manager import create_plugin_manager
 
-answer = create_plugin_manager().ask("akatsuki_generate", request=GenerationRequest("Say hello"), feedback=None)
+request, context = GenerationRequest("Say hello"), GenerationContext()
+answer = create_plugin_manager().ask("akatsuki_generate", request=request, feedback=None, context=context)
 print(answer.generator, answer.name, "Hello, {name}!" in answer.rust)
 """
 

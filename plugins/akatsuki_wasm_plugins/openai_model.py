@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from akatsuki_wasm.hookspecs import hookimpl
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from akatsuki_wasm.config import Settings
-    from akatsuki_wasm.contracts import Feedback, GenerationRequest, GuestSource
+    from akatsuki_wasm.contracts import Feedback, GenerationContext, GenerationRequest, GuestSource, Message
 
 NAME = "openai"
 
@@ -26,10 +28,11 @@ class OpenAiPlugin:
         self._settings = settings
 
     @hookimpl(trylast=True)
-    def akatsuki_generate(self, request: GenerationRequest, feedback: Feedback | None) -> GuestSource | None:
+    def akatsuki_generate(
+        self, request: GenerationRequest, feedback: Feedback | None, context: GenerationContext
+    ) -> GuestSource | None:
         """Asks the model, or passes where another generator is meant."""
-        default = "" if self._settings is None else self._settings.generator
-        if (request.generator or default) != NAME:
+        if not self._is_meant(request):
             return None
         # Imported here because the openai package takes half a second.
         from akatsuki_wasm.config import load_settings
@@ -41,3 +44,16 @@ class OpenAiPlugin:
 
         model = request.model or settings.model or DEFAULT_MODEL
         return generate(request, feedback, server=server, model=model, timeout_s=settings.model_timeout_s)
+
+    @hookimpl(trylast=True)
+    def akatsuki_render_prompt(self, request: GenerationRequest, feedback: Feedback | None) -> Sequence[Message] | None:
+        """What the model would be asked, or None where another generator is meant."""
+        if not self._is_meant(request):
+            return None
+        from akatsuki_wasm.model.prompts import messages
+
+        return messages(request, feedback)
+
+    def _is_meant(self, request: GenerationRequest) -> bool:
+        default = "" if self._settings is None else self._settings.generator
+        return (request.generator or default) == NAME
