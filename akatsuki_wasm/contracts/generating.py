@@ -71,6 +71,11 @@ class BaseSource:
     name: str
     prompt: str = ""
 
+    @property
+    def sha256(self) -> str:
+        """Hex sha256 of the UTF-8 text."""
+        return hashlib.sha256(self.rust.encode()).hexdigest()
+
 
 @dataclass(frozen=True)
 class Message:
