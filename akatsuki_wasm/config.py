@@ -22,6 +22,7 @@ from akatsuki_wasm.errors import ConfigError
 
 APP = "akatsuki_wasm"
 PROJECT_FILE = Path("akatsuki.toml")
+_MODEL_VARIABLES = ("OPENAI_API_KEY", "OPENAI_BASE_URL")
 _COMMA_LISTS = ("block_plugins", "plugin_files", "wasi_grants")
 
 
@@ -78,7 +79,8 @@ class Settings(BaseSettings):
         blob_url: obstore URL; a folder in `data_dir` where empty.
         user: Name of the local user; the login name by default.
         user_is_admin: Whether that user is an admin of the embedded registry.
-        generator: The generator that serves when the request names none.
+        generator: The generator that serves when the request names none; ``auto`` is ``openai`` where the environment
+            has ``OPENAI_API_KEY`` or ``OPENAI_BASE_URL``, else ``offline``.
         model: The language model that is asked where the request names none; the generator's own choice where empty.
         model_timeout_s: Wall clock of one answer of a language model, seconds; waiting between retries counts.
         model_api: Which of OpenAI's interfaces is spoken: ``responses``, ``chat``, or ``auto`` for what the server has.
@@ -119,7 +121,7 @@ class Settings(BaseSettings):
     blob_url: str = ""
     user: str = Field(default_factory=_login, min_length=1, max_length=64)
     user_is_admin: bool = True
-    generator: str = "offline"
+    generator: str = "auto"
     model: str = ""
     model_timeout_s: float = Field(default=120.0, gt=0, le=3600)
     model_api: Literal["auto", "responses", "chat"] = "auto"
@@ -180,6 +182,14 @@ class Settings(BaseSettings):
     def resolved_blob_url(self) -> str:
         """`blob_url`, or the folder in `data_dir`."""
         return self.blob_url or (self.data_dir / "blobs").as_uri()
+
+    @property
+    def default_generator(self) -> str:
+        """`generator`, with ``auto`` decided."""
+        if self.generator != "auto":
+            return self.generator
+        named = any(os.environ.get(name, "").strip() for name in _MODEL_VARIABLES)
+        return "openai" if named else "offline"
 
     @property
     def resolved_replies_dir(self) -> Path:

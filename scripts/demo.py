@@ -77,7 +77,7 @@ def main() -> None:
     photograph = copy_photograph(source)
     filtered, beside, rust = OUTPUT / "vintage.png", OUTPUT / "side-by-side.jpg", OUTPUT / "vintage.rs"
 
-    akatsuki("design", "wasm", PROMPT, "--name", MODULE)
+    akatsuki("design", "wasm", PROMPT, "--name", MODULE, "--generator", "offline")
     akatsuki("run", MODULE, "vintage", str(photograph), "-o", str(filtered))
 
     import akatsuki_wasm as ak
@@ -90,7 +90,7 @@ def main() -> None:
 
     if (data_folder("notebooks") / f"{NOTEBOOK}.ipynb").is_file():
         report = OUTPUT / "report.ipynb"
-        parameters = ("-p", "prompt", PROMPT, "-p", "image", str(photograph.resolve()))
+        parameters = ("-p", "prompt", PROMPT, "-p", "generator", "offline", "-p", "image", str(photograph.resolve()))
         akatsuki("pipeline", "run", NOTEBOOK, *parameters, "--out", str(report), "--html")
         made |= {"notebook": report, "report": report.with_suffix(".html")}
 

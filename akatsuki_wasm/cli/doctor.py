@@ -120,11 +120,11 @@ def _cache(session: Session, settings: Settings) -> tuple[State, str, str]:
 def _language_model(session: Session, settings: Settings) -> tuple[State, str, str]:
     from akatsuki_wasm.model.server import DEFAULT_MODEL, KEY_VARIABLE, find_server
 
-    default = f"the default generator is {settings.generator}"
+    default = f"the default generator is {settings.default_generator}"
     try:
         server = find_server(os.environ)
     except MissingKeyError as exc:
-        if settings.generator == "openai":
+        if settings.default_generator == "openai":
             return "fail", f"{exc}; {default}", exc.hint
         hint = f"Optional: set {KEY_VARIABLE} for prompts that the offline catalogue cannot serve."
         return "warn", f"no key is set; {default}", hint

@@ -22,7 +22,7 @@ class OfflinePlugin:
     @hookimpl
     def akatsuki_configure(self, settings: Settings) -> None:
         """Remembers which generator answers by default."""
-        self._default = settings.generator
+        self._default = settings.default_generator
 
     @hookimpl(trylast=True)
     def akatsuki_generate(self, request: GenerationRequest, feedback: Feedback | None) -> GuestSource | None:

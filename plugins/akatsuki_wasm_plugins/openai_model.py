@@ -55,5 +55,5 @@ class OpenAiPlugin:
         return messages(request, feedback)
 
     def _is_meant(self, request: GenerationRequest) -> bool:
-        default = "" if self._settings is None else self._settings.generator
+        default = "" if self._settings is None else self._settings.default_generator
         return (request.generator or default) == NAME

@@ -44,11 +44,11 @@ def language_model(**environment: str) -> dict[str, Any]:
 @pytest.mark.toolchain
 def test_what_the_refusal_says_works(model: PlayedModel) -> None:
     model.script(WEEKDAY)
-    refused = akatsuki("design", "wasm", PROMPT)
+    refused = akatsuki("design", "wasm", PROMPT, "--generator", "offline")
     assert refused.returncode == 1
     assert "set OPENAI_API_KEY and add --generator openai" in refused.stderr
     assert model.requests() == []
-    done = akatsuki("design", "wasm", PROMPT, "--generator", "openai", "--model", "small", "--json")
+    done = akatsuki("design", "wasm", PROMPT, "--model", "small", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["name"] == "weekdays"
     assert akatsuki("run", "weekdays", "weekday", "9").stdout == "Wednesday\n"
@@ -84,12 +84,12 @@ def test_doctor_with_a_model() -> None:
     assert (found["state"], found["detail"], found["hint"]) == (
         "ok",
         "OPENAI_API_KEY is set; gpt-5.4-mini at https://api.openai.com/v1, not asked now; "
-        "the default generator is offline",
+        "the default generator is openai",
         "",
     )
     local = language_model(OPENAI_BASE_URL="http://me:secret@localhost:11434/v1", AKATSUKI_MODEL="qwen3-coder")
     assert local["detail"] == (
-        "no key is set; qwen3-coder at http://localhost:11434/v1, not asked now; the default generator is offline"
+        "no key is set; qwen3-coder at http://localhost:11434/v1, not asked now; the default generator is openai"
     )
     wrong = language_model(OPENAI_BASE_URL="localhost")
     assert (wrong["state"], wrong["hint"]) == ("fail", "Mend or unset it.")
