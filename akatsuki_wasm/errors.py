@@ -20,7 +20,7 @@ The tree::
           SourceRejectedError      .problems
           CompileError             .diagnostics
           BuildTimeoutError
-        CheckError                 .case .expected .got
+        CheckError                 .case .expected .got .kind .failures .passed .tried
         RepairError                .attempts
         UploadError
           StorageError
@@ -53,7 +53,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from akatsuki_wasm.contracts import Diagnostic, Exchange
+    from akatsuki_wasm.contracts import CheckKind, Diagnostic, Exchange, Failure
 
 
 def _rebuild(cls: type[AkatsukiError], state: dict[str, Any], args: tuple[Any, ...]) -> AkatsukiError:
@@ -242,15 +242,40 @@ class CheckError(StageError):
         expected: What was expected, as text.
         got: What came instead, as text.
         hint: The next thing to do.
+        kind: Who asked for the case: ``automatic``, ``example`` or ``oracle``.
+        failures: All cases that did not hold, this one first; of automatic cases the first of each function.
+        passed: Cases, examples and rows that held.
+        tried: Those that were tried.
     """
 
     code = "check"
 
-    def __init__(self, message: str, *, case: str, expected: str, got: str, hint: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        case: str,
+        expected: str,
+        got: str,
+        hint: str = "",
+        kind: CheckKind = "automatic",
+        failures: Sequence[Failure] = (),
+        passed: int = 0,
+        tried: int = 0,
+    ) -> None:
         super().__init__(message, hint=hint)
         self.case = case
         self.expected = expected
         self.got = got
+        self.kind = kind
+        self.failures = tuple(failures)
+        self.passed = passed
+        self.tried = tried
+
+    @property
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        """All failures for who repairs the source, on the author's own lines where a panic says its line."""
+        return tuple(each.diagnostic for each in self.failures)
 
 
 class RepairError(StageError):

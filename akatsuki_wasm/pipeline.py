@@ -16,7 +16,6 @@ from akatsuki_wasm.contracts import (
     Call,
     Control,
     Diagnostic,
-    Example,
     Exchange,
     ExecutableModule,
     ExecutionResult,
@@ -42,9 +41,9 @@ from akatsuki_wasm.errors import (
 from akatsuki_wasm.values.bind import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from akatsuki_wasm.checks import CheckReport
+    from akatsuki_wasm.checks import CheckReport, Checks
     from akatsuki_wasm.manager import AkatsukiPluginManager
 
 T = TypeVar("T")
@@ -125,6 +124,8 @@ class Pipeline:
         Raises:
             StageError: The last turn's failure.
         """
+        from akatsuki_wasm.checks import Checks
+
         turns = [] if attempts is None else attempts
         feedback: Feedback | None = None
         failure: AkatsukiError | None = None
@@ -139,7 +140,7 @@ class Pipeline:
                 raise
             try:
                 artifact = self.build(GuestProject(request.name or source.name, source), number)
-                report = self.check(artifact, (*request.examples, *source.examples), source.name, number)
+                report = self.check(artifact, Checks(request.examples, source.examples), source.name, number)
             except _REPAIRABLE as exc:
                 failure = exc
                 feedback = _feedback(exc, number, source)
@@ -201,8 +202,8 @@ class Pipeline:
             lambda artifact: f"{len(artifact.wasm):,} bytes, sha256 {artifact.digest[:12]}",
         )
 
-    def check(self, artifact: Artifact, examples: Sequence[Example], name: str, attempt: int = 1) -> CheckReport:
-        """Tries every function on small inputs, and every example."""
+    def check(self, artifact: Artifact, checks: Checks, name: str, attempt: int = 1) -> CheckReport:
+        """Tries every function on small inputs, every example, and the references."""
         from akatsuki_wasm.checks import check_module
 
         module = ExecutableModule(
@@ -216,7 +217,7 @@ class Pipeline:
             "check",
             name,
             attempt,
-            lambda: check_module(artifact.manifest, examples, execute),
+            lambda: check_module(artifact.manifest, checks, execute),
             lambda report: report.summary,
         )
 
@@ -289,8 +290,7 @@ class Pipeline:
 
 def _feedback(error: AkatsukiError, attempt: int, source: GuestSource) -> Feedback:
     if isinstance(error, CheckError):
-        text = f"{error}; expected {error.expected}, got {error.got}"
-        return Feedback(attempt, "check", str(error), (Diagnostic("error", text, code="check"),), source)
+        return Feedback(attempt, "check", str(error), error.diagnostics, source)
     found = error.problems if isinstance(error, SourceRejectedError) else getattr(error, "diagnostics", ())
     return Feedback(attempt, "build", str(error), tuple(found), source)
 
@@ -305,6 +305,6 @@ def _with_provenance(
         "notes": list(source.notes),
         "usage": dict(source.usage),
         "attempts": len(turns),
-        "checks": {"automatic": report.automatic, "examples": list(report.examples)},
+        "checks": report.facts(),
     }
     return replace(artifact, provenance={**artifact.provenance, **design})

@@ -182,7 +182,7 @@ class Workspace:
             ) from exc
         if name is not None:
             check_module_name(name)
-        from akatsuki_wasm.checks import parse_example
+        from akatsuki_wasm.examples import parse_example
 
         parsed = tuple(parse_example(each) if isinstance(each, str) else each for each in examples)
         request = GenerationRequest(prompt.strip(), name, generator, model, parsed)
@@ -243,10 +243,10 @@ class Workspace:
         Raises:
             CheckError: A case failed.
         """
-        from akatsuki_wasm.checks import parse_example
+        from akatsuki_wasm.checks import Checks, parse_example
 
-        parsed = [parse_example(each) if isinstance(each, str) else each for each in examples]
-        self.pipeline.check(artifact, parsed, name)
+        parsed = tuple(parse_example(each) if isinstance(each, str) else each for each in examples)
+        self.pipeline.check(artifact, Checks(parsed), name)
 
     def deploy(
         self,

@@ -6,6 +6,7 @@ signatures, manifests, diagnostics, users.
 
 from __future__ import annotations
 
+from akatsuki_wasm.contracts.checking import CheckKind, Failure
 from akatsuki_wasm.contracts.executing import (
     DEFAULT_MEMORY_BYTES,
     DEFAULT_TIMEOUT_MS,
@@ -83,6 +84,7 @@ __all__ = [
     "BatchValue",
     "BuildOptions",
     "Call",
+    "CheckKind",
     "Column",
     "ColumnSource",
     "Control",
@@ -92,6 +94,7 @@ __all__ = [
     "Exchange",
     "ExecutableModule",
     "ExecutionResult",
+    "Failure",
     "Feedback",
     "Function",
     "GenerationContext",

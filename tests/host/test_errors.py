@@ -9,7 +9,7 @@ import re
 import pytest
 
 from akatsuki_wasm import errors
-from akatsuki_wasm.contracts import Diagnostic
+from akatsuki_wasm.contracts import Diagnostic, Failure
 from akatsuki_wasm.errors import AkatsukiError
 
 
@@ -22,7 +22,15 @@ ALL = [cls for cls in subclasses(AkatsukiError) if cls.__module__ == errors.__na
 EXTRAS = {
     errors.SourceRejectedError: {"problems": (Diagnostic("error", "no unsafe", line=3),)},
     errors.CompileError: {"diagnostics": (Diagnostic("error", "mismatched types", line=1, code="E0308"),)},
-    errors.CheckError: {"case": "f(2, 3)", "expected": "5", "got": "6"},
+    errors.CheckError: {
+        "case": "f(2, 3)",
+        "expected": "5",
+        "got": "6",
+        "kind": "example",
+        "failures": (Failure("example", "f(2, 3)", "5", "6", "f(2, 3) gave 6"),),
+        "passed": 7,
+        "tried": 8,
+    },
     errors.GuestTrap: {"kind": "stack_overflow"},
     errors.NotebookError: {"cell": 4},
 }

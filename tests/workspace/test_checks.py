@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from akatsuki_wasm import wit
-from akatsuki_wasm.checks import automatic_cases, check_module, parse_example, same
+from akatsuki_wasm.checks import Checks, automatic_cases, check_module, parse_example, same
 from akatsuki_wasm.contracts import (
     BatchCall,
     BatchValue,
@@ -55,9 +55,13 @@ def guest(work: Callable[..., Any], lane: Callable[..., Any] | None = None) -> C
     return execute
 
 
+def wanted(*examples: str) -> Checks:
+    return Checks(tuple(parse_example(text) for text in examples))
+
+
 def failure(function: Function, work: Callable[..., Any], *examples: str, **others: Any) -> CheckError:
     with pytest.raises(CheckError) as caught:
-        check_module(Manifest((function,)), [parse_example(text) for text in examples], guest(work, **others))
+        check_module(Manifest((function,)), wanted(*examples), guest(work, **others))
     return caught.value
 
 
@@ -92,9 +96,7 @@ def test_many_parameters_do_not_multiply_cases() -> None:
 
 
 def test_a_good_function_passes_with_its_examples() -> None:
-    report = check_module(
-        Manifest((ADD,)), [parse_example("add(1, 2) == 3"), parse_example("add(a=0.1, b=0.2) == 0.3")], guest(add)
-    )
+    report = check_module(Manifest((ADD,)), wanted("add(1, 2) == 3", "add(a=0.1, b=0.2) == 0.3"), guest(add))
     assert report.examples == ("add(1, 2) == 3", "add(a=0.1, b=0.2) == 0.3")
     assert report.summary == f"{report.automatic} cases, 2 examples held"
 
@@ -105,7 +107,7 @@ def test_an_answer_of_the_functions_own_is_no_failure() -> None:
             raise GuestError("division by zero")
         return a * b
 
-    check_module(Manifest((ADD,)), [], guest(refuses))
+    check_module(Manifest((ADD,)), Checks(), guest(refuses))
 
 
 def test_a_trap_names_the_case() -> None:

@@ -1,0 +1,63 @@
+"""The check stage: tries a built module on automatic cases, on examples, and against references in Python."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from akatsuki_wasm.checks.automatic import try_cases
+from akatsuki_wasm.checks.cases import automatic_cases
+from akatsuki_wasm.checks.comparing import same
+from akatsuki_wasm.checks.examples import try_examples, try_own
+from akatsuki_wasm.checks.report import CheckReport, Checks, Execute, Findings, OracleResult, OwnExample
+from akatsuki_wasm.checks.words import describe_call
+from akatsuki_wasm.errors import CheckError
+from akatsuki_wasm.examples import parse_example
+
+if TYPE_CHECKING:
+    from akatsuki_wasm.contracts import Manifest
+
+__all__ = [
+    "CheckReport",
+    "Checks",
+    "OracleResult",
+    "OwnExample",
+    "automatic_cases",
+    "check_module",
+    "describe_call",
+    "parse_example",
+    "same",
+]
+
+
+def check_module(manifest: Manifest, checks: Checks, execute: Execute) -> CheckReport:
+    """Runs all automatic cases, all examples and the references.
+
+    A failure does not end it: what else fails is told in the same error, as whoever repairs the module needs all of it.
+
+    Args:
+        manifest: The module's functions.
+        checks: What the module must do beside passing the automatic cases.
+        execute: Executes one call on the module.
+
+    Raises:
+        CheckError: Something did not hold. It carries the first failure's case, what was expected and what came, and
+            all failures.
+    """
+    found = Findings()
+    automatic = try_cases(manifest, execute, found)
+    try_examples(manifest, checks.examples, execute, found)
+    if found.failures:
+        first = found.failures[0]
+        raise CheckError(
+            first.message,
+            case=first.case,
+            expected=first.expected,
+            got=first.got,
+            hint=found.hints[0],
+            kind=first.kind,
+            failures=found.failures,
+            passed=found.passed,
+            tried=found.tried,
+        )
+    own = try_own(manifest, checks.own, execute, found)
+    return CheckReport(automatic, tuple(example.text for example in checks.examples), own)
