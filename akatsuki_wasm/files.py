@@ -78,11 +78,16 @@ def read_file(path: Path, what: str) -> bytes:
         raise NotFoundError(f"{path} cannot be read: {exc.strerror or exc}", hint=f"Give the path of {what}.") from exc
 
 
-def write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes, mode: int = 0o666) -> None:
     """Writes a file so that a reader sees the old one or the new one, never half of it.
 
     A symbolic link stays one: the file that it names is written. A device or pipe, such as ``/dev/null`` or
     ``/dev/stdout``, is written to as it is, since putting a file in its place would destroy it.
+
+    Args:
+        path: Of the file.
+        data: All that is to be in it.
+        mode: Of the new file, before the user's umask.
 
     Raises:
         OSError: The folder cannot be written, or the disk is full; nothing is left behind.
@@ -94,7 +99,7 @@ def write_atomically(path: Path, data: bytes) -> None:
                 view = view[stream.write(view) or 0 :]
         return
     path = path.resolve()
-    handle, temporary = new_file_beside(path)
+    handle, temporary = new_file_beside(path, mode)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
@@ -104,8 +109,8 @@ def write_atomically(path: Path, data: bytes) -> None:
         raise
 
 
-def new_file_beside(path: Path) -> tuple[int, Path]:
-    """Opens a hidden new file in the folder of `path`, with its suffix and the mode of any new file of the user's.
+def new_file_beside(path: Path, mode: int = 0o666) -> tuple[int, Path]:
+    """Opens a hidden new file in the folder of `path`, with its suffix and `mode` before the user's umask.
 
     Returns:
         The descriptor, open for writing, and the file's path; the caller moves it to `path` or removes it.
@@ -114,4 +119,4 @@ def new_file_beside(path: Path) -> tuple[int, Path]:
         OSError: The folder cannot be written.
     """
     temporary = path.with_name(f".{path.stem[:40]}-{secrets.token_hex(6)}{path.suffix}")
-    return os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666), temporary
+    return os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), temporary
