@@ -33,15 +33,22 @@ class PlayedModel:
         each = [{"content": turn} if isinstance(turn, str) else turn for turn in turns]
         self._ask("/script", json.dumps(each).encode())
 
+    def serves(self, **what: Any) -> None:
+        """What kind of server it is in this test, such as ``responses="ollama"``: see `model_server`."""
+        self._ask("/serves", json.dumps(what).encode())
+
     def requests(self) -> list[dict[str, Any]]:
         """What was asked since the script was set."""
         found: list[dict[str, Any]] = json.loads(self._ask("/requests"))
         return found
 
     def said(self, number: int = -1) -> list[dict[str, str]]:
-        """The messages of a request."""
-        messages: list[dict[str, str]] = self.requests()[number]["body"]["messages"]
-        return messages
+        """The messages of a request, whichever interface it spoke."""
+        body = self.requests()[number]["body"]
+        if "messages" in body:
+            return list(body["messages"])
+        first = [{"role": "system", "content": body["instructions"]}] if "instructions" in body else []
+        return [*first, *body["input"]]
 
     def _ask(self, path: str, data: bytes | None = None) -> bytes:
         with urllib.request.urlopen(f"{self.address}{path}", data=data, timeout=10) as answer:
@@ -62,6 +69,7 @@ def model_process() -> Iterator[PlayedModel]:
 def model(model_process: PlayedModel, monkeypatch: pytest.MonkeyPatch) -> PlayedModel:
     """The played model, which the environment names with a key."""
     model_process.script()
+    model_process.serves()
     monkeypatch.setenv("OPENAI_BASE_URL", model_process.base_url)
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     return model_process

@@ -68,7 +68,7 @@ def failed(status: int, message: str | None = None, code: str | None = None, **h
 def test_passes_where_another_generator_is_meant(model: PlayedModel) -> None:
     plugin = OpenAiPlugin()
     assert plugin.akatsuki_generate(GenerationRequest("x"), None, GenerationContext()) is None
-    plugin.akatsuki_configure(Settings())
+    plugin.akatsuki_configure(Settings(generator="offline"))
     assert plugin.akatsuki_generate(GenerationRequest("x"), None, GenerationContext()) is None
     plugin.akatsuki_configure(Settings(generator="openai"))
     assert plugin.akatsuki_generate(GenerationRequest("x", generator="offline"), None, GenerationContext()) is None
