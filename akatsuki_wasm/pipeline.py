@@ -1,4 +1,4 @@
-"""The pipeline: generate, build, check, upload, with hooks around each stage and the repair loop.
+"""The pipeline: generate, build, check, upload and execute through the plugins, with hooks around each stage.
 
 The pipeline knows hooks and contracts only; what a stage does is a plugin's business.
 """
@@ -6,7 +6,7 @@ The pipeline knows hooks and contracts only; what a stage does is a plugin's bus
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from akatsuki_wasm.contracts import (
@@ -15,8 +15,6 @@ from akatsuki_wasm.contracts import (
     BuildOptions,
     Call,
     Control,
-    Diagnostic,
-    Exchange,
     ExecutableModule,
     ExecutionResult,
     Feedback,
@@ -25,19 +23,12 @@ from akatsuki_wasm.contracts import (
     GuestProject,
     GuestSource,
     Limits,
+    Message,
     Stage,
     StoredModule,
     UploadTarget,
 )
-from akatsuki_wasm.errors import (
-    AkatsukiError,
-    CheckError,
-    CompileError,
-    GenerateError,
-    PluginError,
-    SourceRejectedError,
-    StageUnhandledError,
-)
+from akatsuki_wasm.errors import AkatsukiError, PluginError, StageUnhandledError
 from akatsuki_wasm.values.bind import did_you_mean
 
 if TYPE_CHECKING:
@@ -54,51 +45,6 @@ _KINDS = {
     "component": "a WebAssembly component",
     "command": "a WASI preview 1 command",
 }
-_REPAIRABLE = (SourceRejectedError, CompileError, CheckError)
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """One turn of the repair loop.
-
-    Attributes:
-        number: From 1.
-        source: What the generator wrote, or None where its answer held no usable source.
-        failed_stage: Where it failed, or None where it passed.
-        message: Why, or empty.
-        diagnostics: On the author's own lines.
-        seconds: Of the whole turn.
-        exchange: The question and answer of the language model, or None where none was asked.
-        error: What it failed with, or None where it passed.
-        report: What was checked, or None where it did not come to that.
-    """
-
-    number: int
-    source: GuestSource | None
-    failed_stage: Stage | None
-    message: str
-    diagnostics: tuple[Diagnostic, ...]
-    seconds: float
-    exchange: Exchange | None = None
-    error: AkatsukiError | None = None
-    report: CheckReport | None = None
-
-
-@dataclass(frozen=True)
-class Design:
-    """What a successful design made.
-
-    Attributes:
-        artifact: Built and checked; its provenance says how it came to be.
-        source: The generator's answer that passed.
-        report: What was checked.
-        attempts: All turns, the passing one last.
-    """
-
-    artifact: Artifact
-    source: GuestSource
-    report: CheckReport
-    attempts: tuple[Attempt, ...]
 
 
 class Pipeline:
@@ -113,68 +59,20 @@ class Pipeline:
         self.plugins = plugins
         self.build_options = build_options or BuildOptions()
 
-    def design(self, request: GenerationRequest, *, max_repairs: int, attempts: list[Attempt] | None = None) -> Design:
-        """From a prompt to a built and checked module.
-
-        Args:
-            request: What is wanted.
-            max_repairs: Times the generator is asked again after a source that failed.
-            attempts: Receives every turn as it ends, so that a caller has them after a failure too.
-
-        Raises:
-            StageError: The last turn's failure.
-        """
-        from akatsuki_wasm.checks import Checks
-
-        turns = [] if attempts is None else attempts
-        feedback: Feedback | None = None
-        failure: AkatsukiError | None = None
-        for number in range(1, max_repairs + 2):
-            started = time.perf_counter()
-            try:
-                source = self.generate(request, feedback, number, GenerationContext())
-            except GenerateError:
-                # A generator that cannot do better leaves the failure of its own source as the thing to report.
-                if failure is not None:
-                    raise failure from None
-                raise
-            try:
-                artifact = self.build(GuestProject(request.name or source.name, source), number)
-                report = self.check(artifact, Checks(request.examples, source.examples), source.name, number)
-            except _REPAIRABLE as exc:
-                failure = exc
-                feedback = _feedback(exc, number, source)
-                seconds = time.perf_counter() - started
-                turns.append(
-                    Attempt(
-                        number, source, feedback.stage, str(exc), feedback.diagnostics, seconds, source.exchange, exc
-                    )
-                )
-                continue
-            turns.append(
-                Attempt(
-                    number,
-                    source,
-                    None,
-                    "",
-                    artifact.warnings,
-                    time.perf_counter() - started,
-                    source.exchange,
-                    None,
-                    report,
-                )
-            )
-            return Design(_with_provenance(artifact, request, source, report, turns), source, report, tuple(turns))
-        raise failure if failure is not None else AssertionError("a design has at least one turn")
-
     def generate(
         self, request: GenerationRequest, feedback: Feedback | None, attempt: int, context: GenerationContext
     ) -> GuestSource:
-        """Asks the generators."""
+        """Asks the generators; all plugins hear a language model's answer while it comes."""
+
+        def hear(text: str) -> None:
+            context.on_text(text)
+            self.plugins.tell("akatsuki_reply_text", text=text, attempt=attempt)
+
+        heard = replace(context, on_text=hear)
 
         def ask() -> GuestSource:
             try:
-                return self._ask("akatsuki_generate", GuestSource, request=request, feedback=feedback, context=context)
+                return self._ask("akatsuki_generate", GuestSource, request=request, feedback=feedback, context=heard)
             except StageUnhandledError as exc:
                 if request.generator is None:
                     raise
@@ -191,6 +89,22 @@ class Pipeline:
             ask,
             lambda source: f"{source.name} by {source.generator}, {len(source.rust.splitlines())} lines of Rust",
         )
+
+    def render_prompt(self, request: GenerationRequest, feedback: Feedback | None = None) -> tuple[Message, ...]:
+        """What the generator would ask a language model; nothing is sent.
+
+        Raises:
+            StageUnhandledError: The generator asks none.
+        """
+        try:
+            return tuple(self.plugins.ask("akatsuki_render_prompt", request=request, feedback=feedback))
+        except StageUnhandledError as exc:
+            names = ", ".join(self.plugins.implementers("akatsuki_render_prompt")) or "none"
+            meant = f"the generator {request.generator!r}" if request.generator else "the generator"
+            raise StageUnhandledError(
+                f"{meant} asks no language model, so there is no prompt to show",
+                hint=f"Generators that ask one: {names}; name one with --generator NAME",
+            ) from exc
 
     def build(self, project: GuestProject, attempt: int = 1) -> Artifact:
         """Asks the builders."""
@@ -286,25 +200,3 @@ class Pipeline:
             summary=summarise(answer),
         )
         return answer
-
-
-def _feedback(error: AkatsukiError, attempt: int, source: GuestSource) -> Feedback:
-    if isinstance(error, CheckError):
-        return Feedback(attempt, "check", str(error), error.diagnostics, source)
-    found = error.problems if isinstance(error, SourceRejectedError) else getattr(error, "diagnostics", ())
-    return Feedback(attempt, "build", str(error), tuple(found), source)
-
-
-def _with_provenance(
-    artifact: Artifact, request: GenerationRequest, source: GuestSource, report: CheckReport, turns: list[Attempt]
-) -> Artifact:
-    """Adds the design's facts to the build's. They live in the registry, not in the bytes."""
-    design: dict[str, Any] = {
-        "prompt": request.prompt,
-        "generator": source.generator,
-        "notes": list(source.notes),
-        "usage": dict(source.usage),
-        "attempts": len(turns),
-        "checks": report.facts(),
-    }
-    return replace(artifact, provenance={**artifact.provenance, **design})

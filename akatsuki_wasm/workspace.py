@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +20,6 @@ from akatsuki_wasm.contracts import (
     User,
 )
 from akatsuki_wasm.errors import (
-    AkatsukiError,
     ArgumentError,
     InvalidModuleError,
     PermissionDeniedError,
@@ -30,15 +28,17 @@ from akatsuki_wasm.execution import Executor
 from akatsuki_wasm.files import check_module_name, read_file, read_source, source_file, to_module_name
 from akatsuki_wasm.manager import AkatsukiPluginManager, create_plugin_manager
 from akatsuki_wasm.module import Module
-from akatsuki_wasm.pipeline import Attempt, Pipeline
+from akatsuki_wasm.pipeline import Pipeline
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from types import TracebackType
     from uuid import UUID
 
-    from akatsuki_wasm.contracts import Manifest
+    from akatsuki_wasm.contracts import BaseSource, Manifest, Message
+    from akatsuki_wasm.designing import BaseLike, OracleLike
     from akatsuki_wasm.registry.registry import Registry
+    from akatsuki_wasm.repair_loop import Attempt
 
 
 def open(  # noqa: A001 - reads as akatsuki_wasm.open(), as PIL.Image.open does
@@ -145,77 +145,113 @@ class Workspace:
         generator: str | None = None,
         model: str | None = None,
         examples: Sequence[str | Example] = (),
+        oracle: OracleLike | None = None,
+        like: str | Callable[..., Any] | None = None,
+        show_oracle: bool = True,
+        base: BaseLike | None = None,
         owner_type: OwnerType = "user",
         public: bool = False,
         version: str | None = None,
         max_repairs: int | None = None,
         deploy: bool = True,
+        fresh: bool = False,
+        lock: bool = False,
+        locked: bool | None = None,
+        bring: Callable[[Sequence[Message]], str] | None = None,
     ) -> Module:
         """Turns a sentence into a module: generates, builds, checks and stores it.
 
         Args:
-            prompt: What the module should do, in words or as a formula.
+            prompt: What the module should do, in words or as a formula; with a `base`, what to change in it.
             name: Module name; the generator chooses one where None.
             generator: Which generator; the settings' one where None.
             model: Which language model, for generators that have one.
             examples: Calls that must hold, such as ``"f(2, 3) == 5"``.
+            oracle: What the functions are compared with on random inputs: a path of a Python file, a function, or
+                functions by name.
+            like: A slow Python function that says what is wanted and is compared with, or its dotted name.
+            show_oracle: Whether a language model is shown the Python of `oracle` or `like`.
+            base: Rust to start from: a path of a ``.rs`` file, or (as a str with a line break) the source itself.
             owner_type: Of the module. ``system`` and ``admin`` need an admin.
             public: Whether every user may execute it.
             version: semver; the next one where None.
             max_repairs: Times the generator is asked again; the settings' number where None.
             deploy: Whether to store it.
+            fresh: Ask a language model although its answer is known.
+            lock: Pin the prompt to its result in the lock file; one that exists is kept up without being asked.
+            locked: Make what the lock file pins, from memory alone, or fail; the settings' choice where None.
+            bring: Brings the answer to a conversation, for the generator ``manual``.
 
         Raises:
             ArgumentError: The prompt is empty, or a name or example is malformed.
+            LockError: It is not in the lock file, or what came out is not what is pinned there.
+            RepairError: No attempt was right.
             StageError: A stage failed.
         """
-        if not prompt.strip():
-            raise ArgumentError(
-                "the prompt is empty",
-                hint='Say what the module should do: akatsuki design wasm "create a vintage filter"',
-            )
-        try:
-            prompt.encode()
-        except UnicodeEncodeError as exc:
-            raise ArgumentError(
-                f"the prompt is not valid text: character {exc.start + 1} is no Unicode", hint="Give it as UTF-8."
-            ) from exc
-        if name is not None:
-            check_module_name(name)
-        from akatsuki_wasm.examples import parse_example
+        from akatsuki_wasm import designing
 
-        parsed = tuple(parse_example(each) if isinstance(each, str) else each for each in examples)
-        request = GenerationRequest(prompt.strip(), name, generator, model, parsed)
-        if deploy:
-            # Fails before the work of a build where storing its result could only fail.
-            self.registry.modules(self.user).check_create(owner_type)
-            if name is not None:
-                self.registry.check_target(name, self.user, owner_type, version)
-        attempts: list[Attempt] = []
-        started = time.perf_counter()
-        try:
-            made = self.pipeline.design(
-                request,
-                max_repairs=self.settings.max_repairs if max_repairs is None else max_repairs,
-                attempts=attempts,
-            )
-        except AkatsukiError as exc:
-            if deploy:
-                self._remember(request, attempts, time.perf_counter() - started, exc)
-            raise
-        final = name or made.source.name
-        if not deploy:
-            return Module(self, name=final, artifact=made.artifact)
-        module = self.deploy(
-            made.artifact,
-            name=final,
-            version=version,
-            owner_type=owner_type,
-            public=public,
-            description=made.source.description,
+        return designing.design(
+            self,
+            prompt,
+            designing.DesignOptions(
+                name=name,
+                generator=generator,
+                model=model,
+                examples=examples,
+                oracle=oracle,
+                like=like,
+                show_oracle=show_oracle,
+                base=base,
+                owner_type=owner_type,
+                public=public,
+                version=version,
+                max_repairs=max_repairs,
+                deploy=deploy,
+                fresh=fresh,
+                lock=lock,
+                locked=locked,
+                bring=bring,
+            ),
         )
-        self._remember(request, attempts, time.perf_counter() - started)
-        return module
+
+    def refine(self, module: str | UUID | Module, change: str, **options: Any) -> Module:
+        """Makes the next version of a module from its current source.
+
+        Args:
+            module: The module, or a reference as for `load`.
+            change: What is to be different.
+            options: As for `design`.
+
+        Raises:
+            ArgumentError: The module has no source: it was not built here.
+            StageError: A stage failed.
+        """
+        base = self.base(module)
+        return self.design(change, **{"base": base, "name": base.name, **options})
+
+    def base(self, module: str | UUID | Module) -> BaseSource:
+        """The current source of a module, to start from.
+
+        Raises:
+            ArgumentError: It was not built here.
+        """
+        from akatsuki_wasm.designing import base_of
+
+        return base_of(module if isinstance(module, Module) else self.load(module))
+
+    def prompt_of(self, prompt: str, **options: Any) -> tuple[Message, ...]:
+        """What a language model would be asked first for a design; nothing is sent.
+
+        Args:
+            prompt: As for `design`.
+            options: As for `design`.
+
+        Raises:
+            StageUnhandledError: The generator asks no language model.
+        """
+        from akatsuki_wasm import designing
+
+        return designing.rendered_prompt(self, prompt, designing.DesignOptions(**options))
 
     def build(self, source: Path | str, *, name: str | None = None) -> Artifact:
         """Builds a Rust file to a module, without storing it.
@@ -306,13 +342,14 @@ class Workspace:
                 raise InvalidModuleError(f"{exc}; no plugin executes it (asked: {asked})", hint=exc.hint) from exc
             raise
 
-    def _remember(
+    def remember(
         self,
         request: GenerationRequest,
         attempts: Sequence[Attempt],
         seconds: float,
-        error: AkatsukiError | None = None,
+        error: BaseException | None = None,
     ) -> None:
+        """Keeps what came of a prompt in the registry."""
         last = next((each.source for each in reversed(attempts) if each.source is not None), None)
         self.registry.generations(self.user).record(
             request.prompt,

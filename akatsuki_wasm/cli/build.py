@@ -99,7 +99,7 @@ def deploy(file: Path, as_json: bool, **options: Any) -> None:
     A module that akatsuki built brings its signatures. Of any other one the plain numeric exports are found; it must
     import nothing.
     """
-    from akatsuki_wasm.cli.design import show_module
+    from akatsuki_wasm.cli.design_output import show_module
     from akatsuki_wasm.cli.progress import StageProgress
 
     progress = StageProgress(quiet=as_json)

@@ -25,12 +25,14 @@ from akatsuki_wasm.errors import (
     CompileError,
     GenerateError,
     PluginError,
+    RepairError,
     StageUnhandledError,
     ToolchainError,
 )
 from akatsuki_wasm.manager import AkatsukiPluginManager
 from akatsuki_wasm.manifest import for_binary
-from akatsuki_wasm.pipeline import Attempt, Pipeline
+from akatsuki_wasm.pipeline import Pipeline
+from akatsuki_wasm.repair_loop import Attempt, Design, RepairLimits, RepairLoop
 from akatsuki_wasm_plugins.wasmtime_exec import WasmtimePlugin
 
 GOOD = '(module (func (export "add") (param i32 i32) (result i32) local.get 0 local.get 1 i32.add))'
@@ -94,13 +96,25 @@ def make(*plugins: object) -> Pipeline:
     return Pipeline(manager)
 
 
+def design(
+    pipeline: Pipeline,
+    wanted: GenerationRequest,
+    *,
+    max_repairs: int,
+    attempts: list[Attempt] | None = None,
+    token_budget: int | None = None,
+) -> Design:
+    kept = [] if attempts is None else attempts
+    return RepairLoop(pipeline, wanted, limits=RepairLimits(max_repairs, token_budget), attempts=kept).run()
+
+
 def request(*examples: str) -> GenerationRequest:
     return GenerationRequest("add two numbers", examples=tuple(parse_example(each) for each in examples))
 
 
 def test_stages_are_announced_in_order() -> None:
     listener = Listener()
-    made = make(Queue([GOOD]), Assembler(), listener).design(request("add(2, 3) == 5"), max_repairs=0)
+    made = design(make(Queue([GOOD]), Assembler(), listener), request("add(2, 3) == 5"), max_repairs=0)
     assert [event[:2] for event in listener.events] == [
         (when, stage) for stage in ("generate", "build", "check") for when in ("before", "after")
     ]
@@ -114,7 +128,7 @@ def test_stages_are_announced_in_order() -> None:
 def test_each_failure_is_fed_back_until_one_passes() -> None:
     queue, listener = Queue(["(module", TRAPS, WRONG, GOOD]), Listener()
     attempts: list[Attempt] = []
-    made = make(queue, Assembler(), listener).design(request("add(2, 3) == 5"), max_repairs=3, attempts=attempts)
+    made = design(make(queue, Assembler(), listener), request("add(2, 3) == 5"), max_repairs=3, attempts=attempts)
     assert [attempt.failed_stage for attempt in attempts] == ["build", "check", "check", None]
     assert made.attempts == tuple(attempts)
     assert made.artifact.provenance["attempts"] == 4
@@ -134,16 +148,42 @@ def test_each_failure_is_fed_back_until_one_passes() -> None:
     ]
 
 
-def test_the_last_failure_is_raised_when_repairs_run_out() -> None:
-    queue = Queue([WRONG, WRONG, GOOD])
-    with pytest.raises(CheckError, match=r"^the example add\(2, 3\) == 5 gave -1$"):
-        make(queue, Assembler()).design(request("add(2, 3) == 5"), max_repairs=1)
+def test_the_best_attempts_failure_is_told_when_repairs_run_out() -> None:
+    queue = Queue([WRONG, "(module", GOOD])
+    attempts: list[Attempt] = []
+    with pytest.raises(RepairError) as caught:
+        design(make(queue, Assembler()), request("add(2, 3) == 5"), max_repairs=1, attempts=attempts)
+    assert str(caught.value) == (
+        "none of 2 attempts is right; the best, attempt 1, builds, but the example add(2, 3) == 5 gave -1; expected 5"
+    )
+    assert isinstance(caught.value.__cause__, CheckError)
+    assert caught.value.attempts == tuple(attempts)
+    assert [each.failed_stage for each in attempts] == ["check", "build"]
     assert len(queue.feedback) == 2
+
+
+def test_the_only_attempts_failure_is_raised_as_it_is() -> None:
+    with pytest.raises(CheckError, match=r"^the example add\(2, 3\) == 5 gave -1$"):
+        design(make(Queue([WRONG, GOOD]), Assembler()), request("add(2, 3) == 5"), max_repairs=0)
+
+
+def test_a_generator_that_repeats_itself_is_not_asked_again() -> None:
+    queue = Queue([WRONG, TRAPS, WRONG, GOOD])
+    with pytest.raises(RepairError, match=r"attempt 3 is the same source as attempt 1\)$"):
+        design(make(queue, Assembler()), request("add(2, 3) == 5"), max_repairs=9)
+    assert len(queue.feedback) == 3
+
+
+def test_failing_alike_three_times_is_no_progress() -> None:
+    queue = Queue([f"{WRONG} ;; {number}" for number in range(5)])
+    with pytest.raises(RepairError, match=r"\(the last 3 failed alike\)$"):
+        design(make(queue, Assembler()), request("add(2, 3) == 5"), max_repairs=9)
+    assert len(queue.feedback) == 3
 
 
 def test_a_generator_that_cannot_repair_leaves_the_failure_to_report() -> None:
     with pytest.raises(CheckError, match=r"^the example add\(2, 3\) == 5 gave -1$"):
-        make(Queue([WRONG]), Assembler()).design(request("add(2, 3) == 5"), max_repairs=3)
+        design(make(Queue([WRONG]), Assembler()), request("add(2, 3) == 5"), max_repairs=3)
 
 
 def test_a_missing_toolchain_is_not_repaired() -> None:
@@ -154,7 +194,7 @@ def test_a_missing_toolchain_is_not_repaired() -> None:
 
     queue = Queue([GOOD, GOOD])
     with pytest.raises(ToolchainError):
-        make(queue, NoRust()).design(request(), max_repairs=3)
+        design(make(queue, NoRust()), request(), max_repairs=3)
     assert queue.feedback == [None]
 
 
@@ -165,7 +205,7 @@ def test_nobody_answering_names_who_was_asked() -> None:
             return None
 
     with pytest.raises(StageUnhandledError) as caught:
-        make(Passes(), Assembler()).design(request(), max_repairs=0)
+        design(make(Passes(), Assembler()), request(), max_repairs=0)
     assert str(caught.value) == "no plugin answered akatsuki_generate (asked: passes)"
 
 
@@ -176,7 +216,7 @@ def test_a_broken_plugin_is_an_error_of_the_plugin() -> None:
             raise KeyError("oops")
 
     with pytest.raises(PluginError, match=r"^a plugin failed in akatsuki_generate: KeyError: 'oops'$"):
-        make(Broken()).design(request(), max_repairs=0)
+        design(make(Broken()), request(), max_repairs=0)
 
     class Lies:
         @hookimpl
@@ -184,4 +224,4 @@ def test_a_broken_plugin_is_an_error_of_the_plugin() -> None:
             return "fn main() {}"
 
     with pytest.raises(PluginError, match=r"^a plugin answered akatsuki_generate with str: expected GuestSource$"):
-        make(Lies()).design(request(), max_repairs=0)
+        design(make(Lies()), request(), max_repairs=0)

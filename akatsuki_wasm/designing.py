@@ -1,0 +1,280 @@
+"""A design from the user's words to a stored module: request, memory, lock, repair loop, upload and record."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
+
+from akatsuki_wasm.checks.oracle import Oracle
+from akatsuki_wasm.contracts import BaseSource, Example, GenerationContext, GenerationRequest, Message, OwnerType
+from akatsuki_wasm.errors import ArgumentError
+from akatsuki_wasm.examples import parse_example
+from akatsuki_wasm.files import check_module_name, read_source, source_file, to_module_name
+from akatsuki_wasm.lock import LockFile, no_entry
+from akatsuki_wasm.lock_entry import LockEntry
+from akatsuki_wasm.module import Module
+from akatsuki_wasm.repair_loop import Attempt, Design, RepairLimits, RepairLoop
+from akatsuki_wasm.replies import FolderReplies, project_replies
+
+if TYPE_CHECKING:
+    from akatsuki_wasm.workspace import Workspace
+
+OracleLike = Oracle | Path | str | Callable[..., Any] | Mapping[str, Callable[..., Any]]
+BaseLike = BaseSource | Path | str
+
+
+@dataclass(frozen=True)
+class DesignOptions:
+    """Everything about a design but its prompt; see `akatsuki_wasm.workspace.Workspace.design`."""
+
+    name: str | None = None
+    generator: str | None = None
+    model: str | None = None
+    examples: Sequence[str | Example] = ()
+    oracle: OracleLike | None = None
+    like: str | Callable[..., Any] | None = None
+    show_oracle: bool = True
+    base: BaseLike | None = None
+    owner_type: OwnerType = "user"
+    public: bool = False
+    version: str | None = None
+    max_repairs: int | None = None
+    deploy: bool = True
+    fresh: bool = False
+    lock: bool = False
+    locked: bool | None = None
+    bring: Callable[[Sequence[Message]], str] | None = None
+
+
+def design(workspace: Workspace, prompt: str, options: DesignOptions) -> Module:
+    """Makes a module; see `akatsuki_wasm.workspace.Workspace.design`."""
+    request, oracle = _request(workspace, prompt, options)
+    return _Designer(workspace, options, request, oracle).run()
+
+
+def rendered_prompt(workspace: Workspace, prompt: str, options: DesignOptions) -> tuple[Message, ...]:
+    """What a language model would be asked first; nothing is sent.
+
+    Raises:
+        StageUnhandledError: The generator asks no language model.
+    """
+    request, _ = _request(workspace, prompt, options)
+    return workspace.pipeline.render_prompt(request)
+
+
+def base_of(module: Module) -> BaseSource:
+    """The current source of a module, to start from.
+
+    Raises:
+        ArgumentError: It was not built here.
+    """
+    source = module.source
+    if source is None:
+        raise ArgumentError(
+            f"{module.name} has no source to change: it was not built here",
+            hint="Design it anew, or start from a file: --from FILE.rs",
+        )
+    return BaseSource(source, module.name, str(module.provenance.get("prompt", "")))
+
+
+def _request(workspace: Workspace, prompt: str, options: DesignOptions) -> tuple[GenerationRequest, Oracle | None]:
+    from akatsuki_wasm.rust.crates import permitted
+
+    prompt = _checked_prompt(prompt)
+    if options.name is not None:
+        check_module_name(options.name)
+    oracle = _oracle(options)
+    request = GenerationRequest(
+        prompt,
+        options.name,
+        options.generator,
+        options.model,
+        tuple(parse_example(each) if isinstance(each, str) else each for each in options.examples),
+        None if options.base is None else _base(options.base),
+        _specification(oracle) if oracle is not None and options.show_oracle else "",
+        permitted(workspace.settings.crates),
+    )
+    return request, oracle
+
+
+def _checked_prompt(prompt: str) -> str:
+    if not prompt.strip():
+        raise ArgumentError(
+            "the prompt is empty",
+            hint='Say what the module should do: akatsuki design wasm "create a vintage filter"',
+        )
+    try:
+        prompt.encode()
+    except UnicodeEncodeError as exc:
+        raise ArgumentError(
+            f"the prompt is not valid text: character {exc.start + 1} is no Unicode", hint="Give it as UTF-8."
+        ) from exc
+    return prompt.strip()
+
+
+def _oracle(options: DesignOptions) -> Oracle | None:
+    if options.oracle is not None and options.like is not None:
+        raise ArgumentError(
+            "there are both a test and a function to be like: expected one of them",
+            hint="A test may call the function: give the test alone.",
+        )
+    given = options.oracle if options.like is None else options.like
+    if given is None or isinstance(given, Oracle):
+        return given
+    from akatsuki_wasm.checks.oracle import load_oracle, oracle_from, oracle_of
+
+    if isinstance(given, str) and options.like is not None:
+        return oracle_of(given)
+    return load_oracle(Path(given)) if isinstance(given, str | Path) else oracle_from(given)
+
+
+def _specification(oracle: Oracle) -> str:
+    from akatsuki_wasm.checks.oracle import specification_text
+
+    return specification_text(oracle)
+
+
+def _base(given: BaseLike) -> BaseSource:
+    if isinstance(given, BaseSource):
+        return given
+    if isinstance(given, str) and "\n" in given:
+        return BaseSource(given, "module")
+    path = source_file(Path(given))
+    return BaseSource(read_source(path), to_module_name(path.stem))
+
+
+@dataclass
+class _Designer:
+    """One design on its way through the workspace."""
+
+    workspace: Workspace
+    options: DesignOptions
+    request: GenerationRequest
+    oracle: Oracle | None
+    id: UUID = field(default_factory=uuid4)
+    attempts: list[Attempt] = field(default_factory=list)
+
+    def run(self) -> Module:
+        lock = self._lock()
+        pinned = self._pinned(lock) if self._locked else None
+        if self.options.deploy:
+            self._check_target()
+        started = time.perf_counter()
+        module: Module | None = None
+        failure: BaseException | None = None
+        try:
+            made = self._with_provenance(self._loop(lock).run())
+            entry = self._entry(made)
+            if pinned is not None:
+                pinned.check(entry)
+            module = self._module(made)
+        except BaseException as exc:
+            failure = exc
+            raise
+        finally:
+            self._record(time.perf_counter() - started, module, failure)
+        if lock is not None and not self._locked:
+            lock.with_entry(entry).save(self._lock_path)
+        return module
+
+    # ------------------------------------------------------------ lock
+
+    @property
+    def _locked(self) -> bool:
+        return self.workspace.settings.locked if self.options.locked is None else self.options.locked
+
+    @property
+    def _lock_path(self) -> Path:
+        return self.workspace.settings.lock_file
+
+    def _lock(self) -> LockFile | None:
+        """The lock file where the project has one, or is to have one."""
+        found = LockFile.load(self._lock_path)
+        return LockFile() if found is None and self.options.lock else found
+
+    def _meant(self, generator: str | None = None, model: str | None = None) -> GenerationRequest:
+        """The request as it is pinned: with the generator and the model that are meant."""
+        settings = self.workspace.settings
+        return replace(
+            self.request,
+            generator=self.request.generator or generator or settings.default_generator,
+            model=self.request.model or model or settings.model or None,
+        )
+
+    def _pinned(self, lock: LockFile | None) -> LockEntry:
+        """The entry of the lock file that must come out; its generator is the one that is asked.
+
+        Raises:
+            LockError: There is none.
+        """
+        if lock is not None:
+            # A machine without a key has another default generator than the one that pinned the prompt.
+            others = {(each.generator, each.model) for each in lock.entries if each.prompt == self.request.prompt}
+            choices = (("", ""), *sorted(others)) if self.workspace.settings.generator == "auto" else (("", ""),)
+            for generator, model in choices:
+                meant = self._meant(generator or None, model or None)
+                found = lock.find(meant)
+                if found is not None:
+                    self.request = meant
+                    return found
+        raise no_entry(self._meant(), self._lock_path, lock)
+
+    def _entry(self, made: Design) -> LockEntry:
+        return LockEntry.of(
+            self._meant(made.source.generator),
+            name=self.request.name or made.source.name,
+            source_sha256=made.source.sha256,
+            digest=made.artifact.digest,
+            build=made.artifact.provenance.get("build", {}),
+            replies=[each.exchange.key for each in made.attempts if each.exchange is not None],
+        )
+
+    # ------------------------------------------------------------ work
+
+    def _check_target(self) -> None:
+        """Fails before the work of a build where storing its result could only fail."""
+        registry, options = self.workspace.registry, self.options
+        registry.modules(self.workspace.user).check_create(options.owner_type)
+        if options.name is not None:
+            registry.check_target(options.name, self.workspace.user, options.owner_type, options.version)
+
+    def _loop(self, lock: LockFile | None) -> RepairLoop:
+        settings, options = self.workspace.settings, self.options
+        project = None if lock is None else project_replies(self._lock_path)
+        context = GenerationContext(
+            replies=FolderReplies(settings.resolved_replies_dir, project),
+            fresh=options.fresh,
+            replay_only=self._locked,
+            bring=options.bring,
+        )
+        repairs = settings.max_repairs if options.max_repairs is None else options.max_repairs
+        limits = RepairLimits(repairs, settings.token_budget)
+        return RepairLoop(self.workspace.pipeline, self.request, self.oracle, context, limits, self.attempts)
+
+    def _with_provenance(self, made: Design) -> Design:
+        provenance = {**made.artifact.provenance, "generation": str(self.id)}
+        return replace(made, artifact=replace(made.artifact, provenance=provenance))
+
+    def _module(self, made: Design) -> Module:
+        options = self.options
+        name = options.name or made.source.name
+        if not options.deploy:
+            return Module(self.workspace, name=name, artifact=made.artifact)
+        return self.workspace.deploy(
+            made.artifact,
+            name=name,
+            version=options.version,
+            owner_type=options.owner_type,
+            public=options.public,
+            description=made.source.description,
+        )
+
+    def _record(self, seconds: float, module: Module | None, failure: BaseException | None) -> None:
+        """Keeps the generation, unless nothing of it is stored and no language model was asked."""
+        if not self.options.deploy and not any(each.exchange for each in self.attempts):
+            return
+        self.workspace.remember(self.request, self.attempts, seconds, failure)
