@@ -21,6 +21,7 @@ from akatsuki_wasm.contracts import MIB, Diagnostic
 from akatsuki_wasm.errors import BuildError, BuildTimeoutError, CompileError
 from akatsuki_wasm.rust.build_folder import private_folder
 from akatsuki_wasm.rust.build_process import Finished, run
+from akatsuki_wasm.rust.crates_source import damaged_hint, source_arguments
 from akatsuki_wasm.rust.diagnostics import MessageReader
 from akatsuki_wasm.rust.toolchain import INSTALL_HINT, TARGET, Toolchain
 
@@ -92,6 +93,22 @@ class BuildLimits:
 
 
 @dataclass(frozen=True)
+class BuildCrates:
+    """The crates of others that one build may compile.
+
+    Attributes:
+        sources: The folder that they are vendored in, one folder for each; it is only read.
+        used: Names of the optional dependencies in ``Cargo.toml`` that are turned on.
+        runs_programs: Whether build scripts or procedural macros are among what is compiled: programs that are built
+            and then run on this machine.
+    """
+
+    sources: Path
+    used: tuple[str, ...]
+    runs_programs: bool = False
+
+
+@dataclass(frozen=True)
 class BuildOutput:
     """What a build gave.
 
@@ -114,6 +131,7 @@ def build_crate(
     toolchain: Toolchain,
     options: BuildLimits | None = None,
     work_root: Path | None = None,
+    crates: BuildCrates | None = None,
 ) -> BuildOutput:
     """Builds a crate of type cdylib. The same files and toolchain give the same bytes, in any folder.
 
@@ -122,6 +140,7 @@ def build_crate(
         toolchain: From `find_toolchain`.
         options: Limits; the default ones where None.
         work_root: Where the private folder is made; the system's folder for temporary files where None.
+        crates: Crates of others that ``Cargo.toml`` and ``Cargo.lock`` name; none where None.
 
     Raises:
         CompileError: rustc refused the source.
@@ -143,15 +162,15 @@ def build_crate(
                     raise _EnoughErrors
 
             finished = run(
-                _command(toolchain, crate),
-                environment=_environment(toolchain, work),
+                _command(toolchain, crate, crates),
+                environment=_environment(toolchain, work, crates),
                 timeout_s=limits.wall_s,
                 on_line=on_line,
                 output_bytes=limits.output_bytes,
                 rlimits=limits.rlimits,
             )
             if finished.code != 0 or finished.timed_out or finished.overflowed:
-                raise _failure(finished, reader, limits, toolchain)
+                raise _failure(finished, reader, limits, toolchain, crates)
             wasm = _artifact(reader, work, limits)
     except _EnoughErrors:
         raise _compile_error(reader, limits) from None
@@ -204,18 +223,24 @@ def _write(crate: Path, files: Mapping[str, str]) -> None:
         path.write_bytes(text.encode("utf-8"))
 
 
-def _command(toolchain: Toolchain, crate: Path) -> list[str | Path]:
-    return [
+def _command(toolchain: Toolchain, crate: Path, crates: BuildCrates | None) -> list[str | Path]:
+    command: list[str | Path] = [
         *(toolchain.cargo, "build", "--release", "--frozen", "--lib", "--target", TARGET),
         *("--message-format=json", "--manifest-path", crate / "Cargo.toml"),
     ]
+    if crates is not None:
+        command += ["--features", ",".join(crates.used), *source_arguments(crates.sources)]
+    return command
 
 
-def _environment(toolchain: Toolchain, work: Path) -> dict[str, str]:
+def _environment(toolchain: Toolchain, work: Path, crates: BuildCrates | None) -> dict[str, str]:
     """Everything that cargo and rustc see; nothing comes from the user's environment."""
     for name in ("home", "cargo-home", "tmp"):
         (work / name).mkdir()
     flags = [*toolchain.rustflags, *RUSTFLAGS, f"--remap-path-prefix={work.resolve()}=/build"]
+    if crates is not None:
+        places = dict.fromkeys((crates.sources, crates.sources.resolve()))
+        flags += [f"--remap-path-prefix={place}=/crates" for place in places]
     profile = {f"CARGO_PROFILE_RELEASE_{name.upper().replace('-', '_')}": value for name, value in PROFILE.items()}
     return {
         "PATH": os.pathsep.join(dict.fromkeys([str(toolchain.rustc.parent), "/usr/bin", "/bin"])),
@@ -250,7 +275,9 @@ def _artifact(reader: MessageReader, work: Path, limits: BuildLimits) -> bytes:
     return path.read_bytes()
 
 
-def _failure(finished: Finished, reader: MessageReader, limits: BuildLimits, toolchain: Toolchain) -> BuildError:
+def _failure(
+    finished: Finished, reader: MessageReader, limits: BuildLimits, toolchain: Toolchain, crates: BuildCrates | None
+) -> BuildError:
     """The error of a build that ended without a module."""
     if finished.timed_out:
         return BuildTimeoutError(
@@ -289,6 +316,10 @@ def _failure(finished: Finished, reader: MessageReader, limits: BuildLimits, too
             hint="write the source in a simpler way, or raise the memory limit",
         )
     lines = [line for line in finished.tail if line.startswith("error")] or list(finished.tail[-1:]) or ["no message"]
+    if crates is not None and "checksum" in lines[0]:
+        return BuildError(
+            f"a vendored crate is not what it was: {lines[0][:300]}", hint=damaged_hint(crates.sources.parent)
+        )
     return BuildError(
         f"cargo failed with exit code {finished.code} ({toolchain.version}): {lines[0][:300]}", hint=INSTALL_HINT
     )

@@ -1,0 +1,77 @@
+"""What cargo complains of while it resolves crates, as errors that name the crate and what to do."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from akatsuki_wasm.errors import AkatsukiError, BuildError, ConfigError
+from akatsuki_wasm.rust.crates_lock import RELOCK_HINT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from akatsuki_wasm.rust.build_process import Finished
+
+OFFLINE_HINT = "With the network and the registry at hand, run once: akatsuki crates resolve"
+
+_NO_CRATE = re.compile(r"no matching package named `([^`]+)` found")
+_NO_VERSION = re.compile(r'failed to select a version for the requirement `(\S+) = "=([^"]+)"`')
+_YANKED = re.compile(r"version (\S+) is yanked")
+_CANDIDATES = re.compile(r"candidate versions found which didn't match: (.+)")
+_NO_FEATURE = re.compile(r"depends on `([^`]+)` with feature `([^`]+)` but `[^`]+` does not have")
+_FEATURES = re.compile(r"available features: (.+)")
+_LOCKED = re.compile(r"lock file .* (?:needs to be updated|was not)|cannot update the lock file|because --locked was")
+_OFFLINE = ("using offline mode", "--offline was specified")
+_FULL = "No space left on device"
+
+
+def resolve_error(finished: Finished, timeout_s: float) -> AkatsukiError:
+    """The error of a cargo that could not resolve or fetch the permitted crates."""
+    lines = [line.strip() for line in finished.tail]
+    text = "\n".join(lines)
+    if finished.timed_out:
+        return BuildError(f"fetching the permitted crates took longer than {timeout_s:g} s", hint=OFFLINE_HINT)
+    if "offline mode" in text:
+        return BuildError(
+            f"the permitted crates are not here, and cargo is offline: {_error(lines)}", hint=OFFLINE_HINT
+        )
+    if match := _NO_CRATE.search(text):
+        return ConfigError(
+            f"the registry has no crate {match[1]!r}, which the setting crates permits",
+            hint="Correct its name, or remove it.",
+        )
+    if match := _NO_VERSION.search(text):
+        return _no_version(match[1], match[2], text)
+    if match := _NO_FEATURE.search(text):
+        known = _FEATURES.search(text)
+        return ConfigError(
+            f"the crate {match[1]!r} has no feature {match[2]!r}, which the setting crates names",
+            hint=f"Its features are: {known[1]}." if known else "Remove the feature.",
+        )
+    if _LOCKED.search(text):
+        return ConfigError("the lock of the crates does not fit the setting crates", hint=RELOCK_HINT)
+    if _FULL in text:
+        return BuildError("the disk is full: the permitted crates cannot be stored", hint="Free some disk space.")
+    # Of a chain of causes the last one says what happened.
+    reason = lines[-1] if "Caused by:" in lines else _error(lines)
+    return BuildError(f"cargo could not fetch the permitted crates: {reason[:500]}", hint=OFFLINE_HINT)
+
+
+def _no_version(name: str, version: str, text: str) -> ConfigError:
+    if (match := _YANKED.search(text)) and match[1] == version:
+        return ConfigError(
+            f"the crate {name} {version} was yanked by its authors: expected a version that is not",
+            hint=f"Permit another version; see: cargo info {name}",
+        )
+    known = _CANDIDATES.search(text)
+    return ConfigError(
+        f"the registry has no version {version} of the crate {name!r}, which the setting crates permits",
+        hint=f"There are {known[1].removesuffix(', ...')}." if known else f"See: cargo info {name}",
+    )
+
+
+def _error(lines: Sequence[str]) -> str:
+    """The first line that cargo marks as an error, or the last line."""
+    marked = [line.removeprefix("error: ") for line in lines if line.startswith("error")]
+    return next(iter((*marked, *lines[-1:])), "no message")
