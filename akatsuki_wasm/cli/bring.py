@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from akatsuki_wasm.cli.progress import StageProgress
     from akatsuki_wasm.contracts import Message
 
 MAX_BYTES = 4 << 20
@@ -27,11 +28,13 @@ class Bringer:
     Args:
         reply: File with the answer, ``-`` for standard input; None reads standard input, with a word of help on a
             terminal.
+        progress: Leaves the terminal free meanwhile.
         to_stderr: Whether the question goes to standard error, because standard output is for one document.
     """
 
-    def __init__(self, reply: Path | None, *, to_stderr: bool = False) -> None:
+    def __init__(self, reply: Path | None, progress: StageProgress, *, to_stderr: bool = False) -> None:
         self._reply = reply
+        self._progress = progress
         self._to_stderr = to_stderr
         self._asked = 0
         self._is_read = False
@@ -43,6 +46,10 @@ class Bringer:
             GenerateError: There is no other answer.
             NotFoundError: There is no such file.
         """
+        with self._progress.paused():
+            return self._bring(messages)
+
+    def _bring(self, messages: Sequence[Message]) -> str:
         from akatsuki_wasm.model.prompts import as_text
 
         known, self._asked = self._asked, len(messages)

@@ -98,7 +98,7 @@ def _design(
         base = workspace.base(refined)
         source_before = base.rust
         options |= {"base": base, "name": base.name}
-    options |= {"deploy": not no_deploy, "bring": Bringer(reply, to_stderr=as_json)}
+    options |= {"deploy": not no_deploy, "bring": Bringer(reply, progress, to_stderr=as_json)}
     if show_prompt:
         _show_prompt(workspace, prompt, options, as_json=as_json)
         return

@@ -27,6 +27,11 @@ _DOING = {
 }
 
 
+_TAIL_LINES = 8
+"""Lines of an answer that a terminal shows while it comes: enough to see what is being written."""
+_TAIL_CHARACTERS = 4_000
+
+
 class StageProgress:
     """A plugin that hears of every stage.
 
@@ -38,14 +43,17 @@ class StageProgress:
 
     def __init__(self, *, quiet: bool = False) -> None:
         self._quiet = quiet
-        self._status: Any = None
+        self._live: Any = None
+        self._spinner: Any = None
+        self._doing = "starting"
+        self._answer = ""
         self._written = 0
         self._failed: tuple[Stage, float, str] | None = None
 
     @contextmanager
     def live(self) -> Iterator[None]:
-        """Shows a spinner on a terminal while the block runs."""
-        with self._spinner():
+        """Shows a spinner on a terminal while the block runs, and an answer while it comes."""
+        with self._display():
             try:
                 yield
             finally:
@@ -53,26 +61,57 @@ class StageProgress:
                 self._tell_failure(with_reason=False)
 
     @contextmanager
-    def _spinner(self) -> Iterator[None]:
+    def _display(self) -> Iterator[None]:
         if self._quiet or not sys.stderr.isatty():
             yield
             return
         from rich.console import Console
+        from rich.live import Live
 
-        with Console(stderr=True).status("starting") as status:
-            self._status = status
+        # Drawn ten times a second from what is known then: an answer comes in faster pieces.
+        with Live(
+            console=Console(stderr=True), get_renderable=self._render, refresh_per_second=10, transient=True
+        ) as live:
+            self._live = live
             try:
                 yield
             finally:
-                self._status = None
+                self._live = None
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Takes the live lines off the terminal while the block runs, for instance to ask a question."""
+        if self._live is not None:
+            self._live.stop()
+        try:
+            yield
+        finally:
+            if self._live is not None:
+                self._live.start()
+
+    def _render(self) -> Any:
+        from rich.console import Group
+        from rich.spinner import Spinner
+        from rich.text import Text
+
+        if self._spinner is None:
+            self._spinner = Spinner("dots")
+        count = f", {self._written:,} characters" if self._written else ""
+        self._spinner.update(text=Text(f"{self._doing}{count}"))
+        lines = [Text(f"  {line}", style="dim", no_wrap=True, overflow="ellipsis") for line in self._tail()]
+        return Group(*lines, self._spinner)
+
+    def _tail(self) -> list[str]:
+        """The last lines of the answer, without what could move the cursor."""
+        lines = self._answer.expandtabs(4).splitlines()[-_TAIL_LINES:]
+        return ["".join(letter if letter.isprintable() else "�" for letter in line) for line in lines]
 
     @hookimpl
     def akatsuki_before_stage(self, stage: Stage, attempt: int) -> None:
         """Names the stage on the live line. What failed before was not the end: its reason is told now."""
         self._tell_failure(with_reason=True)
-        self._written = 0
-        if self._status is not None:
-            self._status.update(f"{_DOING[stage]}{f', attempt {attempt}' if attempt > 1 else ''}")
+        self._answer, self._written = "", 0
+        self._doing = f"{_DOING[stage]}{f', attempt {attempt}' if attempt > 1 else ''}"
 
     @hookimpl
     def akatsuki_after_stage(self, stage: Stage, seconds: float, summary: str) -> None:
@@ -88,13 +127,10 @@ class StageProgress:
             self._tell_failure(with_reason=True)
 
     @hookimpl
-    def akatsuki_reply_text(self, text: str, attempt: int) -> None:
-        """Shows on the live line how much of an answer is there."""
+    def akatsuki_reply_text(self, text: str) -> None:
+        """Shows an answer while it comes."""
         self._written += len(text)
-        if self._status is not None:
-            self._status.update(
-                f"{_DOING['generate']}{f', attempt {attempt}' if attempt > 1 else ''}: {self._written:,} characters"
-            )
+        self._answer = (self._answer + text)[-_TAIL_CHARACTERS:]
 
     def _tell_failure(self, *, with_reason: bool) -> None:
         if self._failed is not None:
@@ -107,13 +143,13 @@ class StageProgress:
             return
         rest = f"{seconds:6.2f} s  {text}".rstrip()
         colour = "green" if word == "ok" else "red"
-        if self._status is None:
+        if self._live is None:
             say(f"{stage:<8} {click.style(f'{word:<6}', fg=colour)} {rest}")
             return
         from rich.text import Text
 
-        # Through the spinner's console, which moves the spinner out of the way first.
-        self._status.console.print(Text.assemble(f"{stage:<8} ", (f"{word:<6}", colour), f" {rest}"), soft_wrap=True)
+        # Through the live display's console, which moves it out of the way first.
+        self._live.console.print(Text.assemble(f"{stage:<8} ", (f"{word:<6}", colour), f" {rest}"), soft_wrap=True)
 
 
 class Steps:
