@@ -14,6 +14,7 @@ from akatsuki_wasm.contracts import BaseSource, Example, GenerationContext, Gene
 from akatsuki_wasm.errors import ArgumentError
 from akatsuki_wasm.examples import parse_example
 from akatsuki_wasm.files import check_module_name, read_source, source_file, to_module_name
+from akatsuki_wasm.generation_facts import record_generation
 from akatsuki_wasm.lock import LockFile, no_entry
 from akatsuki_wasm.lock_entry import LockEntry
 from akatsuki_wasm.module import Module
@@ -78,7 +79,8 @@ def base_of(module: Module) -> BaseSource:
             f"{module.name} has no source to change: it was not built here",
             hint="Design it anew, or start from a file: --from FILE.rs",
         )
-    return BaseSource(source, module.name, str(module.provenance.get("prompt", "")))
+    facts = module.provenance
+    return BaseSource(source, module.name, str(facts.get("prompt", "")), str(facts.get("generation", "")))
 
 
 def _request(workspace: Workspace, prompt: str, options: DesignOptions) -> tuple[GenerationRequest, Oracle | None]:
@@ -277,4 +279,17 @@ class _Designer:
         """Keeps the generation, unless nothing of it is stored and no language model was asked."""
         if not self.options.deploy and not any(each.exchange for each in self.attempts):
             return
-        self.workspace.remember(self.request, self.attempts, seconds, failure)
+        record_generation(
+            lambda: self.workspace.registry.generations(self.workspace.user),
+            self.request,
+            self.attempts,
+            generation_id=self.id,
+            seconds=seconds,
+            generator=self.workspace.settings.default_generator,
+            stored=None if module is None else module.stored,
+            digest=None if module is None else module.digest,
+            error=failure,
+            prices=self.workspace.settings.prices,
+            locked=self._locked,
+            fresh=self.options.fresh,
+        )

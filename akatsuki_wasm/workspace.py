@@ -11,7 +11,6 @@ from akatsuki_wasm.contracts import (
     Artifact,
     BuildOptions,
     Example,
-    GenerationRequest,
     GuestProject,
     GuestSource,
     OwnerType,
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
     from akatsuki_wasm.contracts import BaseSource, Manifest, Message
     from akatsuki_wasm.designing import BaseLike, OracleLike
     from akatsuki_wasm.registry.registry import Registry
-    from akatsuki_wasm.repair_loop import Attempt
 
 
 def open(  # noqa: A001 - reads as akatsuki_wasm.open(), as PIL.Image.open does
@@ -342,27 +340,6 @@ class Workspace:
                 raise InvalidModuleError(f"{exc}; no plugin executes it (asked: {asked})", hint=exc.hint) from exc
             raise
 
-    def remember(
-        self,
-        request: GenerationRequest,
-        attempts: Sequence[Attempt],
-        seconds: float,
-        error: BaseException | None = None,
-    ) -> None:
-        """Keeps what came of a prompt in the registry."""
-        last = next((each.source for each in reversed(attempts) if each.source is not None), None)
-        self.registry.generations(self.user).record(
-            request.prompt,
-            generator=last.generator if last else (request.generator or self.settings.generator),
-            status="success" if error is None else "error",
-            model=request.model,
-            source_name=last.name if last else None,
-            attempts=[_attempt_facts(each) for each in attempts],
-            usage=dict(last.usage) if last else None,
-            error_message=str(error) if error else None,
-            seconds=seconds,
-        )
-
     # ------------------------------------------------------------ modules
 
     def load(self, reference: str | UUID) -> Module:
@@ -415,14 +392,3 @@ class Workspace:
     def executor(self) -> Executor:
         """Executes for this workspace's user."""
         return Executor(self.settings, self.user, lambda: self.registry, lambda: self.pipeline)
-
-
-def _attempt_facts(attempt: Attempt) -> dict[str, Any]:
-    return {
-        "number": attempt.number,
-        "source": attempt.source.rust if attempt.source else None,
-        "failed_stage": attempt.failed_stage,
-        "message": attempt.message,
-        "diagnostics": [str(each) for each in attempt.diagnostics],
-        "seconds": round(attempt.seconds, 3),
-    }

@@ -65,11 +65,13 @@ class BaseSource:
         rust: The file.
         name: Of the module, kebab-case.
         prompt: What it was made for, or empty.
+        generation: Id of the generation that wrote it, or empty.
     """
 
     rust: str
     name: str
     prompt: str = ""
+    generation: str = ""
 
     @property
     def sha256(self) -> str:

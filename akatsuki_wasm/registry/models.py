@@ -227,24 +227,45 @@ class WasmExecution(Base):
 
 
 class Generation(Base):
-    """One prompt and what came of it."""
+    """One prompt and what came of it, also where nothing did."""
 
     __tablename__ = "generations"
     __table_args__ = (
         CheckConstraint("status IN ('success', 'error')", name="status"),
         Index(None, "owner_id", "created_at"),
+        Index(None, "module_id"),
     )
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=uuid4)
     owner_id: Mapped[UUID] = mapped_column(Uuid)
     prompt: Mapped[str] = mapped_column(Text)
     generator: Mapped[str] = mapped_column(String(63))
+    # The one that answered, or else the one that was asked for.
     model: Mapped[str | None] = mapped_column(Text)
+    # The module's name; where none came of it, what the last source would have been called.
     source_name: Mapped[str | None] = mapped_column(String(63))
-    # One object per attempt: rendered messages, reply, diagnostics, tokens, seconds, as the pipeline saw them.
+    # One object per attempt; `akatsuki_wasm.generation_facts` says what is in it.
     attempts: Mapped[list[dict[str, Any]]] = mapped_column(Json, default=list, server_default=text("'[]'"))
     usage: Mapped[dict[str, Any]] = mapped_column(Json, default=dict, server_default=text("'{}'"))
     status: Mapped[GenerationStatus] = mapped_column(String(16))
     error_message: Mapped[str | None] = mapped_column(Text)
     seconds: Mapped[float] = mapped_column(Float(53), default=0.0, server_default="0")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now, server_default=text("CURRENT_TIMESTAMP"))
+    # What was asked outlives what came of it.
+    module_id: Mapped[UUID | None] = mapped_column(Uuid, ForeignKey("wasm_modules.id", ondelete="SET NULL"))
+    module_version: Mapped[str | None] = mapped_column(String(64))
+    digest: Mapped[str | None] = mapped_column(String(64))
+    # Over all answers, the remembered ones too; None where no language model was asked or the server told none.
+    tokens_in: Mapped[int | None] = mapped_column(BigInteger)
+    tokens_out: Mapped[int | None] = mapped_column(BigInteger)
+    # In the currency of the price table; remembered answers cost nothing. None where a price is not known.
+    price: Mapped[float | None] = mapped_column(Float(53))
+    # Whether every answer came from memory.
+    replayed: Mapped[bool] = mapped_column(default=False, server_default=false())
+    # The generation that made the source which this one started from.
+    parent_id: Mapped[UUID | None] = mapped_column(Uuid, ForeignKey("generations.id", ondelete="SET NULL"))
+    # What was asked for beside the prompt: examples, parameters, crates and the like.
+    request: Mapped[dict[str, Any]] = mapped_column(Json, default=dict, server_default=text("'{}'"))
+
+    def __repr__(self) -> str:
+        return f"<Generation {self.id} {self.status} {self.prompt[:60]!r}>"

@@ -95,3 +95,38 @@ def _contains_sqlite(element: contains, compiler: SQLCompiler, **options: Any) -
 def _contains_postgresql(element: contains, compiler: SQLCompiler, **options: Any) -> str:
     column, text = (compiler.process(each, **options) for each in element.clauses)
     return f"jsonb_exists({column}, {text})"
+
+
+class says(FunctionElement[bool]):  # noqa: N801 - reads as the SQL function that it is
+    """``says(column, keys, text)``: whether a JSON column has `text` in a string under one of `keys`, at any depth.
+
+    Latin letters count the same in upper and lower case.
+    """
+
+    type = Boolean()
+    inherit_cache = True
+
+    def __init__(self, column: InstrumentedAttribute[Any], keys: Sequence[str], text: str) -> None:
+        from sqlalchemy import String, literal
+
+        escaped = text.replace("/", "//").replace("%", "/%").replace("_", "/_")
+        super().__init__(column, literal(f"%{escaped}%", String), *(literal(key, String) for key in keys))
+
+
+@compiles(says, "sqlite")
+def _says_sqlite(element: says, compiler: SQLCompiler, **options: Any) -> str:
+    column, pattern, *keys = (compiler.process(each, **options) for each in element.clauses)
+    return (
+        f"EXISTS (SELECT 1 FROM json_tree({column}) AS item WHERE item.type = 'text'"  # noqa: S608 - compiled SQL
+        f" AND item.key IN ({', '.join(keys)}) AND item.value LIKE {pattern} ESCAPE '/')"
+    )
+
+
+@compiles(says, "postgresql")
+def _says_postgresql(element: says, compiler: SQLCompiler, **options: Any) -> str:
+    column, pattern, *keys = (compiler.process(each, **options) for each in element.clauses)
+    return (
+        f"EXISTS (SELECT 1 FROM jsonb_path_query({column}, 'strict $.** ? (@.type() == \"object\")') AS object(value),"  # noqa: S608 - compiled SQL
+        f" jsonb_each_text(object.value) AS item WHERE item.key IN ({', '.join(keys)})"
+        f" AND item.value ILIKE {pattern} ESCAPE '/')"
+    )
