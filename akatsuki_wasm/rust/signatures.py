@@ -17,11 +17,11 @@ from akatsuki_wasm.rust.syntax import Source, node_text, problem, reject, unmatc
 from akatsuki_wasm.rust.types import CONTRACT_NAMES, Typed, TypeReader, UnsupportedType, public_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from tree_sitter import Node
 
-    from akatsuki_wasm.contracts import Diagnostic
+    from akatsuki_wasm.contracts import Crate, Diagnostic
 
 MAX_FUNCTIONS = 200
 MAX_PARAMETERS = 64
@@ -36,11 +36,12 @@ _ITEMS_WITH_NAMES = frozenset(
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
-def parse_source(text: str) -> GuestInterface:
+def parse_source(text: str, crates: Sequence[Crate] = ()) -> GuestInterface:
     """Reads an author's file.
 
     Args:
         text: One file of plain Rust, at most 64 KiB.
+        crates: Crates that it may use.
 
     Returns:
         Its functions, records and description.
@@ -50,7 +51,7 @@ def parse_source(text: str) -> GuestInterface:
             can be read but whose bodies have syntax errors passes, because the compiler explains those better.
     """
     source = Source(text)
-    problems = lint.problems(source)
+    problems = lint.problems(source, crates)
     reader = _Reader(source)
     interface = reader.read()
     problems += reader.problems

@@ -71,6 +71,6 @@ def _check_answer(answer: object, request: GenerationRequest) -> GuestSource:
         raise AssertionError(f"its answer is signed {answer.generator!r}, expected {request.generator!r}")
     if not answer.description or "\n" in answer.description:
         raise AssertionError(f"its description is {answer.description!r}, expected one line")
-    lint(answer.rust)
-    parse_source(answer.rust)
+    lint(answer.rust, answer.crates)
+    parse_source(answer.rust, answer.crates)
     return answer
