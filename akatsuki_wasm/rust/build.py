@@ -1,8 +1,9 @@
 """Builds a rendered guest crate into a wasm module, in a private folder, under limits, reproducibly.
 
 The source is untrusted while it compiles. What holds here: only the given files exist; cargo runs offline and locked
-with a clean environment, its own home and no configuration of the user's or of any parent folder; limits hold for
-each process; the wall clock kills the whole group; the folder is removed in every case.
+with a clean environment, its own home and no configuration of the user's or of any parent folder; a confinement keeps
+it from all files but the toolchain's and its own, and from the network, where the machine can; limits hold for each
+process; the wall clock kills the whole group; the folder is removed in every case.
 """
 
 from __future__ import annotations
@@ -17,8 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from akatsuki_wasm.confinement.launcher import CANNOT_CONFINE
+from akatsuki_wasm.confinement.probe import find_confinement
 from akatsuki_wasm.contracts import MIB, Diagnostic
 from akatsuki_wasm.errors import BuildError, BuildTimeoutError, CompileError
+from akatsuki_wasm.rust.build_access import build_access
 from akatsuki_wasm.rust.build_folder import private_folder
 from akatsuki_wasm.rust.build_process import Finished, run
 from akatsuki_wasm.rust.crates_source import damaged_hint, source_arguments
@@ -27,6 +31,8 @@ from akatsuki_wasm.rust.toolchain import INSTALL_HINT, TARGET, Toolchain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from akatsuki_wasm.confinement.ladder import Access, Confinement
 
 log = logging.getLogger(__name__)
 
@@ -117,12 +123,14 @@ class BuildOutput:
         warnings: Of the compiler, those on the author's lines first.
         seconds: Wall clock of cargo.
         flags: How it was built; no path is among them.
+        confinement: What held the compiler. The bytes do not depend on it.
     """
 
     wasm: bytes
     warnings: tuple[Diagnostic, ...]
     seconds: float
     flags: tuple[str, ...]
+    confinement: Confinement
 
 
 def build_crate(
@@ -132,6 +140,7 @@ def build_crate(
     options: BuildLimits | None = None,
     work_root: Path | None = None,
     crates: BuildCrates | None = None,
+    confinement: Confinement | None = None,
 ) -> BuildOutput:
     """Builds a crate of type cdylib. The same files and toolchain give the same bytes, in any folder.
 
@@ -141,13 +150,18 @@ def build_crate(
         options: Limits; the default ones where None.
         work_root: Where the private folder is made; the system's folder for temporary files where None.
         crates: Crates of others that ``Cargo.toml`` and ``Cargo.lock`` name; none where None.
+        confinement: What holds the compiler; the best that works on this machine where None.
 
     Raises:
+        ToolchainError: The crates run programs while they are compiled, which needs the level ``strong``.
         CompileError: rustc refused the source.
         BuildTimeoutError: It took more wall clock or CPU time than it may.
         BuildError: The crate, the disk or a limit stood in the way.
     """
     limits = options or BuildLimits()
+    held = confinement or find_confinement()
+    if crates is not None and crates.runs_programs:
+        held.require("strong", what="crates with build scripts or procedural macros need")
     manifest = _checked_manifest(files)
     _refuse_root_configuration()
     try:
@@ -168,6 +182,8 @@ def build_crate(
                 on_line=on_line,
                 output_bytes=limits.output_bytes,
                 rlimits=limits.rlimits,
+                confinement=held,
+                access=_access(toolchain, work, crates),
             )
             if finished.code != 0 or finished.timed_out or finished.overflowed:
                 raise _failure(finished, reader, limits, toolchain, crates)
@@ -176,8 +192,8 @@ def build_crate(
         raise _compile_error(reader, limits) from None
     except OSError as exc:
         raise _storage_error(exc) from exc
-    log.debug("built %d bytes in %.2f s with %s", len(wasm), finished.seconds, toolchain.version)
-    return BuildOutput(wasm, reader.warnings, finished.seconds, FLAGS)
+    log.debug("built %d bytes in %.2f s with %s, %s", len(wasm), finished.seconds, toolchain.version, held)
+    return BuildOutput(wasm, reader.warnings, finished.seconds, FLAGS, held)
 
 
 def _checked_manifest(files: Mapping[str, str]) -> Mapping[str, object]:
@@ -246,6 +262,8 @@ def _environment(toolchain: Toolchain, work: Path, crates: BuildCrates | None) -
         "PATH": os.pathsep.join(dict.fromkeys([str(toolchain.rustc.parent), "/usr/bin", "/bin"])),
         "HOME": str(work / "home"),
         "TMPDIR": str(work / "tmp"),
+        # The compiler's own libraries: without a /proc, the loader does not know where the compiler is.
+        "LD_LIBRARY_PATH": str(toolchain.rustc.resolve().parent.parent / "lib"),
         "CARGO_HOME": str(work / "cargo-home"),
         "CARGO_TARGET_DIR": str(work / "target"),
         "CARGO_ENCODED_RUSTFLAGS": "\x1f".join(flags),  # unlike RUSTFLAGS it allows spaces in paths
@@ -261,6 +279,13 @@ def _environment(toolchain: Toolchain, work: Path, crates: BuildCrates | None) -
         "SOURCE_DATE_EPOCH": "0",
         **profile,
     }
+
+
+def _access(toolchain: Toolchain, work: Path, crates: BuildCrates | None) -> Access:
+    """The files that cargo, and what it starts, may reach."""
+    if crates is None:
+        return build_access(toolchain, work)
+    return build_access(toolchain, work, read_only=(crates.sources,), run_built=crates.runs_programs)
 
 
 def _artifact(reader: MessageReader, work: Path, limits: BuildLimits) -> bytes:
@@ -290,6 +315,11 @@ def _failure(
             hint=f"correct the warnings, of which the first is: {next(iter(reader.warnings), 'none')}",
         )
     tail = "\n".join(finished.tail)
+    if finished.code == CANNOT_CONFINE:
+        return BuildError(
+            f"the build sandbox could not be set up: {finished.tail[-1] if finished.tail else 'no message'}",
+            hint="run: akatsuki doctor",
+        )
     signalled = _SIGNALLED.search(tail)
     if signalled and int(signalled[1]) == signal.SIGXCPU:
         return BuildTimeoutError(

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import selectors
-import shutil
-import sys
 import time
 from collections import deque
 from contextlib import ExitStack, suppress
@@ -16,12 +13,12 @@ from typing import TYPE_CHECKING
 
 import sh
 
+from akatsuki_wasm.confinement.ladder import BASIC, NOTHING, Access, Confinement
 from akatsuki_wasm.errors import BuildError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-_LAUNCHER = Path(__file__).with_name("build_launcher.py")
 _CHUNK = 1 << 16
 _LONGEST_LINE = 1 << 20
 _TAIL_LINES = 40
@@ -91,6 +88,8 @@ def run(
     folder: Path = Path("/"),
     output_bytes: int = 64 << 20,
     rlimits: Mapping[str, int] | None = None,
+    confinement: Confinement = BASIC,
+    access: Access = NOTHING,
     tied: bool = True,
 ) -> Finished:
     """Runs a program to its end and gives its lines to the callbacks, in the calling thread.
@@ -103,18 +102,18 @@ def run(
         on_error_line: Called with each line of standard error.
         folder: Working folder.
         output_bytes: Most that it may print before it is killed.
-        rlimits: Limits for `build_launcher`.
+        rlimits: Limits of each process, by names of `resource` without ``RLIMIT_``.
+        confinement: What else holds it.
+        access: The files that it then reaches.
         tied: Whether the program dies with this process, however that dies. A package manager must not: to be
-            killed in the middle breaks it.
+            killed in the middle breaks it. Such a program is not confined.
 
     Raises:
         BuildError: The program cannot be started.
     """
     command = [str(argument) for argument in arguments]
     if tied:
-        config = json.dumps({"parent": os.getpid(), "rlimits": dict(rlimits or {})})
-        python = sys.executable or shutil.which("python3") or "python3"
-        command = [python, "-I", "-S", "-B", str(_LAUNCHER), config, "--", *command]
+        command = confinement.command(command, access=access, environment=environment, rlimits=rlimits)
     tail: deque[str] = deque(maxlen=_TAIL_LINES)
 
     def deliver_error(line: bytes) -> None:
