@@ -141,15 +141,6 @@ class GenerationRepository:
             )
         return found[0]
 
-    def list(self, *, limit: int = 50, status: GenerationStatus | None = None) -> list[Generation]:
-        """Generations that the user may see, newest first.
-
-        Args:
-            limit: At most so many.
-            status: Only these.
-        """
-        return self._list(true() if status is None else Generation.status == status, limit)
-
     def search(self, text: str, *, limit: int = 50, status: GenerationStatus | None = None) -> list[Generation]:
         """Generations that have a text somewhere, newest first.
 
@@ -168,7 +159,7 @@ class GenerationRepository:
         )
         return self._list(found if status is None else found & (Generation.status == status), limit)
 
-    def _list(self, condition: ColumnElement[bool], limit: int) -> list[Generation]:  # type: ignore[valid-type]
+    def _list(self, condition: ColumnElement[bool], limit: int) -> list[Generation]:
         query = (
             select(Generation)
             .where(condition, self._visible())
@@ -180,6 +171,15 @@ class GenerationRepository:
 
     def _visible(self) -> ColumnElement[bool]:
         return true() if self.user.is_admin else Generation.owner_id == self.user.id
+
+    def list(self, *, limit: int = 50, status: GenerationStatus | None = None) -> list[Generation]:
+        """Generations that the user may see, newest first.
+
+        Args:
+            limit: At most so many.
+            status: Only these.
+        """
+        return self._list(true() if status is None else Generation.status == status, limit)
 
 
 def _range(wanted: UUID | str) -> tuple[UUID, UUID]:

@@ -48,7 +48,7 @@ def downgrade() -> None:
     )
     with _generations(*_added(), *foreign) as table:
         for constraint in foreign:
-            table.drop_constraint(constraint.name, type_="foreignkey")
+            table.drop_constraint(str(constraint.name), type_="foreignkey")
         for column in _added():
             table.drop_column(column.name)
 
