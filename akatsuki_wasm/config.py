@@ -23,6 +23,7 @@ from akatsuki_wasm.errors import ConfigError
 APP = "akatsuki_wasm"
 PROJECT_FILE = Path("akatsuki.toml")
 _MODEL_VARIABLES = ("OPENAI_API_KEY", "OPENAI_BASE_URL")
+SANDBOX_LEVELS = ("basic", "strong", "full")
 _COMMA_LISTS = ("block_plugins", "plugin_files", "wasi_grants")
 
 
@@ -42,18 +43,42 @@ class _Files(PydanticBaseSettingsSource):
         return self().get(field_name), field_name, False
 
     def __call__(self) -> dict[str, Any]:
-        named = os.environ.get("AKATSUKI_CONFIG")
-        values = _read_toml(Path(platformdirs.user_config_path(APP)) / "config.toml")
-        if named:
-            return values | _read_toml(Path(named), required=True)
-        project = _read_toml(PROJECT_FILE)
-        if "plugin_files" in project:
+        values, project = _user_file(), _project_file()
+        if "plugin_files" in project and not os.environ.get("AKATSUKI_CONFIG"):
             # Entering a folder that somebody else made must not run their code.
             raise ConfigError(
                 f"{PROJECT_FILE} sets plugin_files, which would run code of whatever folder one is in",
                 hint="Load them with --plugin FILE.py, or set AKATSUKI_PLUGIN_FILES.",
             )
         return values | project
+
+
+class _Requirement(PydanticBaseSettingsSource):
+    """What a project file may not lower: the confinement that the user asks for, in the environment or their file."""
+
+    def __init__(self, settings_cls: type[BaseSettings], environment: PydanticBaseSettingsSource) -> None:
+        super().__init__(settings_cls)
+        self._environment = environment
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        """One setting, as `_Files` gives it."""
+        return self().get(field_name), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        user = self._environment().get("require_sandbox", _user_file().get("require_sandbox"))
+        project = _project_file().get("require_sandbox")
+        if user not in SANDBOX_LEVELS or project not in SANDBOX_LEVELS:
+            return {}  # one of them alone, or one that the check of values will refuse
+        return {"require_sandbox": max(user, project, key=SANDBOX_LEVELS.index)}
+
+
+def _user_file() -> dict[str, Any]:
+    return _read_toml(Path(platformdirs.user_config_path(APP)) / "config.toml")
+
+
+def _project_file() -> dict[str, Any]:
+    named = os.environ.get("AKATSUKI_CONFIG")
+    return _read_toml(Path(named), required=True) if named else _read_toml(PROJECT_FILE)
 
 
 def _read_toml(path: Path, *, required: bool = False) -> dict[str, Any]:
@@ -107,6 +132,7 @@ class Settings(BaseSettings):
             give it, nothing is built.
         crates: Crates that modules may use, by name, each with its exact version, such as ``"1.0.145"`` or
             ``{version = "1.0.145", features = ["std"]}``.
+        crates_lock: The file that pins the versions of all that those crates need, where it exists.
         wasi_grants: What WASI commands get beyond their streams: ``clock``, ``random``. In the environment, a comma
             list.
         block_plugins: Plugins that are not loaded, by name. In the environment, a comma list.
@@ -144,6 +170,7 @@ class Settings(BaseSettings):
     build_timeout_s: float = Field(default=60.0, gt=0, le=3600)
     require_sandbox: Literal["full", "strong", "basic"] = "basic"
     crates: dict[str, str | dict[str, Any]] = Field(default_factory=dict)
+    crates_lock: Path = Path("akatsuki.crates.lock")
     wasi_grants: Annotated[tuple[Literal["clock", "random"], ...], NoDecode] = ()
     block_plugins: Annotated[tuple[str, ...], NoDecode] = ()
     plugin_files: Annotated[tuple[Path, ...], NoDecode] = ()
@@ -171,7 +198,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Puts the files below the environment and the environment below arguments."""
-        return init_settings, env_settings, _Files(settings_cls)
+        return init_settings, _Requirement(settings_cls, env_settings), env_settings, _Files(settings_cls)
 
     @property
     def resolved_database_url(self) -> str:

@@ -315,10 +315,11 @@ def _failure(
             hint=f"correct the warnings, of which the first is: {next(iter(reader.warnings), 'none')}",
         )
     tail = "\n".join(finished.tail)
-    if finished.code == CANNOT_CONFINE:
+    last = finished.tail[-1] if finished.tail else "no message"
+    if finished.code == CANNOT_CONFINE or last.startswith("bwrap: "):
         return BuildError(
-            f"the build sandbox could not be set up: {finished.tail[-1] if finished.tail else 'no message'}",
-            hint="run: akatsuki doctor",
+            f"the build sandbox, which once worked here, could not be set up: {last}",
+            hint="run: akatsuki doctor, which looks again for what works",
         )
     signalled = _SIGNALLED.search(tail)
     if signalled and int(signalled[1]) == signal.SIGXCPU:

@@ -25,19 +25,22 @@ class CargoPlugin:
     @hookimpl(trylast=True)
     def akatsuki_build(self, project: GuestProject, options: BuildOptions) -> Artifact | None:
         # Imported here because they bring tree-sitter and jinja2, which most commands do not need.
+        from akatsuki_wasm.confinement.probe import find_confinement
         from akatsuki_wasm.rust.build import BuildLimits, build_crate
         from akatsuki_wasm.rust.glue import finish, render_crate
         from akatsuki_wasm.rust.idioms import slow_idioms
         from akatsuki_wasm.rust.signatures import parse_source
         from akatsuki_wasm.rust.toolchain import find_toolchain
 
-        source = project.source
+        source, settings = project.source, self._resolved()
         interface = parse_source(source.rust)
         crate = render_crate(source.rust, interface)
-        toolchain = find_toolchain(self._cache_dir())
+        toolchain = find_toolchain(settings.cache_dir)
+        confinement = find_confinement(settings.cache_dir)
+        confinement.require(settings.require_sandbox)
         options.report(f"building {len(interface.functions)} function(s) with {toolchain.version}")
         limits = BuildLimits(wall_s=options.timeout_s, memory_bytes=options.memory_bytes)
-        output = build_crate(crate.files, toolchain=toolchain, options=limits)
+        output = build_crate(crate.files, toolchain=toolchain, options=limits, confinement=confinement)
         facts: dict[str, Any] = {
             "source_sha256": source.sha256,
             "prelude_sha256": crate.prelude_sha256,
@@ -45,13 +48,19 @@ class CargoPlugin:
             "flags": list(output.flags),
         }
         manifest = interface.to_manifest(facts)
-        build = {**facts, "abi": ABI_VERSION, "toolchain": toolchain.kind, "seconds": round(output.seconds, 3)}
+        build = {
+            **facts,
+            "abi": ABI_VERSION,
+            "toolchain": toolchain.kind,
+            "seconds": round(output.seconds, 3),
+            "sandbox": output.confinement.as_json(),
+        }
         warnings = (*output.warnings, *slow_idioms(source.rust))
         return Artifact(finish(output.wasm, manifest), manifest, source.rust, {"build": build}, warnings)
 
-    def _cache_dir(self) -> Any:
+    def _resolved(self) -> Settings:
         if self._settings is None:
             from akatsuki_wasm.config import Settings
 
             self._settings = Settings()
-        return self._settings.cache_dir
+        return self._settings

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from akatsuki_wasm import manifest
+from akatsuki_wasm.confinement.ladder import LEVELS
 from akatsuki_wasm.contracts import BuildOptions, GuestProject, GuestSource
 from akatsuki_wasm.errors import CompileError, SourceRejectedError
 from akatsuki_wasm.rust.signatures import parse_source
@@ -30,7 +31,8 @@ def test_an_artifact_says_how_it_came_to_be(toolchain: Toolchain) -> None:
     assert lines == [f"building 1 function(s) with {toolchain.version}"]
     assert manifest.for_binary(artifact.wasm) == artifact.manifest
     build = artifact.provenance["build"]
-    assert set(build) == {"abi", "source_sha256", "prelude_sha256", "rustc", "flags", "toolchain", "seconds"}
+    assert set(build) == {"abi", "source_sha256", "prelude_sha256", "rustc", "flags", "toolchain", "seconds", "sandbox"}
+    assert build["sandbox"]["level"] in LEVELS
     assert build["source_sha256"] == source.source.sha256
     assert {*artifact.manifest.build} == {"source_sha256", "prelude_sha256", "rustc", "flags"}
     again = CargoPlugin().akatsuki_build(project(source.source.rust, "another-name"), BuildOptions())

@@ -40,6 +40,44 @@ def test_each_source_wins_over_the_one_before(elsewhere: Path, monkeypatch: pyte
     assert load_settings(timeout_ms=None).timeout_ms == 3000
 
 
+@pytest.mark.parametrize(
+    ("user", "environment", "project", "expected"),
+    [
+        (None, None, "strong", "strong"),
+        ("strong", None, "basic", "strong"),
+        (None, "full", "strong", "full"),
+        (None, "strong", "full", "full"),
+        ("full", "strong", None, "strong"),
+        ("full", "strong", "basic", "strong"),
+        ("strong", None, "full", "full"),
+    ],
+)
+def test_a_project_may_ask_for_a_stronger_sandbox_but_not_for_a_weaker_one(
+    user: str | None,
+    environment: str | None,
+    project: str | None,
+    expected: str,
+    elsewhere: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if user:
+        user_file(f'require_sandbox = "{user}"')
+    if environment:
+        monkeypatch.setenv("AKATSUKI_REQUIRE_SANDBOX", environment)
+    if project:
+        (elsewhere / "akatsuki.toml").write_text(f'require_sandbox = "{project}"')
+    assert load_settings().require_sandbox == expected
+
+
+def test_a_level_of_the_sandbox_that_does_not_exist(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AKATSUKI_REQUIRE_SANDBOX", "strong")
+    (elsewhere / "akatsuki.toml").write_text('require_sandbox = "none"')
+    assert load_settings().require_sandbox == "strong"
+    monkeypatch.delenv("AKATSUKI_REQUIRE_SANDBOX")
+    with pytest.raises(ConfigError, match="the setting require_sandbox is 'none'"):
+        load_settings()
+
+
 def test_lists_are_split(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AKATSUKI_BLOCK_PLUGINS", "a, b,")
     monkeypatch.setenv("AKATSUKI_PLUGIN_FILES", os.pathsep.join(["x.py", "y"]))
