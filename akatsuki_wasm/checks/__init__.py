@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from akatsuki_wasm.checks.against import try_oracle
 from akatsuki_wasm.checks.automatic import try_cases
 from akatsuki_wasm.checks.cases import automatic_cases
 from akatsuki_wasm.checks.comparing import same
 from akatsuki_wasm.checks.examples import try_examples, try_own
+from akatsuki_wasm.checks.oracle import Oracle, Reference, load_oracle, oracle_from, oracle_of
 from akatsuki_wasm.checks.report import CheckReport, Checks, Execute, Findings, OracleResult, OwnExample
+from akatsuki_wasm.checks.specification import specification_text
 from akatsuki_wasm.checks.words import describe_call
 from akatsuki_wasm.errors import CheckError
 from akatsuki_wasm.examples import parse_example
@@ -19,13 +22,19 @@ if TYPE_CHECKING:
 __all__ = [
     "CheckReport",
     "Checks",
+    "Oracle",
     "OracleResult",
     "OwnExample",
+    "Reference",
     "automatic_cases",
     "check_module",
     "describe_call",
+    "load_oracle",
+    "oracle_from",
+    "oracle_of",
     "parse_example",
     "same",
+    "specification_text",
 ]
 
 
@@ -42,22 +51,30 @@ def check_module(manifest: Manifest, checks: Checks, execute: Execute) -> CheckR
     Raises:
         CheckError: Something did not hold. It carries the first failure's case, what was expected and what came, and
             all failures.
+        ArgumentError: A reference itself failed, or has no answers.
     """
     found = Findings()
+    oracle = checks.oracle
     automatic = try_cases(manifest, execute, found)
-    try_examples(manifest, checks.examples, execute, found)
+    examples = tuple({each.text: each for each in (*checks.examples, *(oracle.examples if oracle else ()))}.values())
+    try_examples(manifest, examples, execute, found)
+    compared = () if oracle is None else try_oracle(manifest, oracle, execute, found, checks.say)
     if found.failures:
-        first = found.failures[0]
-        raise CheckError(
-            first.message,
-            case=first.case,
-            expected=first.expected,
-            got=first.got,
-            hint=found.hints[0],
-            kind=first.kind,
-            failures=found.failures,
-            passed=found.passed,
-            tried=found.tried,
-        )
+        raise _error(found)
     own = try_own(manifest, checks.own, execute, found)
-    return CheckReport(automatic, tuple(example.text for example in checks.examples), own)
+    return CheckReport(automatic, tuple(each.text for each in examples), own, compared)
+
+
+def _error(found: Findings) -> CheckError:
+    first = found.failures[0]
+    return CheckError(
+        first.message,
+        case=first.case,
+        expected=first.expected,
+        got=first.got,
+        hint=found.hints[0],
+        kind=first.kind,
+        failures=found.failures,
+        passed=found.passed,
+        tried=found.tried,
+    )

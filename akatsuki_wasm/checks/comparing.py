@@ -1,11 +1,22 @@
-"""When two values are the same."""
+"""When two values are the same, and how far apart they are where they are not."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from akatsuki_wasm import wit
+from akatsuki_wasm.errors import ArgumentError
+from akatsuki_wasm.values.images import to_array, to_record
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_CHANNELS = ("red", "green", "blue", "alpha")
 
 
 def same(got: Any, expected: Any, tolerance: float) -> bool:
@@ -29,3 +40,151 @@ def same(got: Any, expected: Any, tolerance: float) -> bool:
             return math.isnan(got) and math.isnan(expected)
         return math.isclose(got, expected, rel_tol=tolerance, abs_tol=tolerance * 1e-3)
     return bool(got == expected)
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """What may differ.
+
+    Attributes:
+        rtol: Of a float, relative to the expected one.
+        atol: Of a float, beside that.
+        levels: Of a colour channel.
+    """
+
+    rtol: float
+    atol: float = 0.0
+    levels: int = 0
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far two values are apart.
+
+    Attributes:
+        good: Whether that is within the tolerance.
+        absolute: Largest difference of two finite numbers; of images in levels.
+        relative: Largest difference relative to an expected number other than 0.
+        place: Where the first or largest difference is, such as ``[3]`` or ``row 3, column 2, red``, or empty.
+        got: What is there.
+        expected: What should be there.
+    """
+
+    good: bool
+    absolute: float = 0.0
+    relative: float = 0.0
+    place: str = ""
+    got: Any = None
+    expected: Any = None
+
+
+def difference(type_: wit.Type | None, got: Any, expected: Any, tolerance: Tolerance) -> Difference:
+    """Compares a result with what a reference answered.
+
+    NaN equals NaN, and an infinity itself. A colour does not matter where both pixels are wholly transparent.
+
+    Args:
+        type_: The result's type.
+        got: The contract value.
+        expected: Any Python value: numbers, texts, sequences, arrays; a dict, tuple or object for a record; a PIL image
+            or an array for an image, whose floats are rounded and clipped.
+        tolerance: What may differ.
+    """
+    payload = type_.ok if isinstance(type_, wit.Result) else type_
+    if payload == wit.IMAGE:
+        return _image_difference(got, expected, tolerance)
+    match payload:
+        case wit.Option(inner) if got is not None and expected is not None:
+            return difference(inner, got, expected, tolerance)
+        case wit.List(element) if _is_sequence(got) and _is_sequence(expected):
+            if len(got) != len(expected):
+                return Difference(False, place="length", got=len(got), expected=len(expected))
+            types: list[wit.Type] = [element] * len(got)
+            return _worst([f"[{index}]" for index in range(len(got))], types, got, expected, tolerance)
+        case wit.Tuple(items) if _is_sequence(expected) and len(expected) == len(items):
+            return _worst([f"[{index}]" for index in range(len(items))], list(items), got, expected, tolerance)
+        case wit.Record(_, fields):
+            names = [name for name, _ in fields]
+            wanted = _record_values(names, expected)
+            if wanted is not None:
+                return _worst([f".{name}" for name in names], [each for _, each in fields], got, wanted, tolerance)
+    return _plain_difference(got, expected, tolerance)
+
+
+def _worst(places: list[str], types: list[wit.Type], got: Any, expected: Any, tolerance: Tolerance) -> Difference:
+    """The first part that differs by too much, or the largest differences of all parts."""
+    absolute = relative = 0.0
+    for place, type_, one, other in zip(places, types, got, expected, strict=True):
+        found = difference(type_, one, other, tolerance)
+        if not found.good:
+            return Difference(False, found.absolute, found.relative, place + found.place, found.got, found.expected)
+        absolute, relative = max(absolute, found.absolute), max(relative, found.relative)
+    return Difference(True, absolute, relative)
+
+
+def _plain_difference(got: Any, expected: Any, tolerance: Tolerance) -> Difference:
+    got = got.item() if isinstance(got, np.generic) else got
+    expected = expected.item() if isinstance(expected, np.generic) else expected
+    if not _is_number(got) or not _is_number(expected):
+        return Difference(same(got, expected, tolerance.rtol), got=got, expected=expected)
+    if isinstance(got, int) and isinstance(expected, int):
+        return Difference(got == expected, float(abs(got - expected)), _relative(got, expected), "", got, expected)
+    if math.isnan(got) or math.isnan(expected) or math.isinf(got) or math.isinf(expected):
+        good = got == expected or (math.isnan(got) and math.isnan(expected))
+        return Difference(good, got=got, expected=expected)
+    apart = abs(got - expected)
+    good = apart <= tolerance.atol + tolerance.rtol * abs(expected)
+    return Difference(good, float(apart), _relative(got, expected), "", got, expected)
+
+
+def _relative(got: float, expected: float) -> float:
+    return float(abs(got - expected) / abs(expected)) if expected else 0.0
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_sequence(value: Any) -> bool:
+    return isinstance(value, list | tuple | np.ndarray)
+
+
+def _record_values(names: list[str], value: Any) -> list[Any] | None:
+    """The fields of a dict, a tuple or an object, or None where it has not all of them and no other."""
+    if isinstance(value, Mapping):
+        return [value[name] for name in names] if set(value) == set(names) else None
+    if isinstance(value, list | tuple):
+        return list(value) if len(value) == len(names) else None
+    return [getattr(value, name) for name in names] if all(hasattr(value, name) for name in names) else None
+
+
+def _image_difference(got: Any, expected: Any, tolerance: Tolerance) -> Difference:
+    wanted = _image_array(expected)
+    if wanted is None:
+        return Difference(False, got="an image", expected=type(expected).__name__)
+    try:
+        found = to_array(got)
+    except ArgumentError as exc:
+        return Difference(False, got=str(exc), expected="an image with as many pixels as its size says")
+    if found.shape != wanted.shape:
+        sizes = [f"{array.shape[1]}x{array.shape[0]}" for array in (found, wanted)]
+        return Difference(False, place="size", got=sizes[0], expected=sizes[1])
+    apart = np.abs(found.astype(np.int16) - wanted.astype(np.int16))
+    apart[(found[..., 3] == 0) & (wanted[..., 3] == 0), :3] = 0
+    largest = int(apart.max(initial=0))
+    if largest <= tolerance.levels:
+        return Difference(True, float(largest))
+    row, column, channel = (int(each) for each in np.unravel_index(int(apart.argmax()), apart.shape))
+    place = f"row {row}, column {column}, {_CHANNELS[channel]}"
+    return Difference(
+        False, float(largest), 0.0, place, int(found[row, column, channel]), int(wanted[row, column, channel])
+    )
+
+
+def _image_array(value: Any) -> NDArray[np.uint8] | None:
+    if isinstance(value, np.ndarray) and value.dtype != np.uint8 and value.dtype.kind in "biuf":
+        value = np.clip(np.rint(np.nan_to_num(value.astype(np.float64))), 0, 255).astype(np.uint8)
+    try:
+        return to_array(to_record(value, "the reference's image"))
+    except ArgumentError:
+        return None
