@@ -20,6 +20,7 @@ from akatsuki_wasm.lock_entry import LockEntry
 from akatsuki_wasm.module import Module
 from akatsuki_wasm.repair_loop import Attempt, Design, RepairLimits, RepairLoop
 from akatsuki_wasm.replies import FolderReplies, project_replies
+from akatsuki_wasm.timeline import Timeline
 
 if TYPE_CHECKING:
     from akatsuki_wasm.workspace import Workspace
@@ -265,7 +266,9 @@ class _Designer:
         options = self.options
         name = options.name or made.source.name
         if not options.deploy:
-            return Module(self.workspace, name=name, artifact=made.artifact)
+            prices = self.workspace.settings.prices
+            timeline = Timeline.of_attempts(self.request, self.attempts, module=name, prices=prices)
+            return Module(self.workspace, name=name, artifact=made.artifact, timeline=timeline)
         return self.workspace.deploy(
             made.artifact,
             name=name,

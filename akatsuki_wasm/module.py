@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from akatsuki_wasm import wit
 from akatsuki_wasm.contracts import MISSING, Artifact, Control, ExecutableModule, ExecutionResult, Function, Parameter
-from akatsuki_wasm.errors import FunctionNotFoundError
+from akatsuki_wasm.errors import FunctionNotFoundError, NotFoundError
 from akatsuki_wasm.values.bind import describe_type, did_you_mean, range_text
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from akatsuki_wasm.background import Execution
     from akatsuki_wasm.contracts import Manifest, StoredModule
     from akatsuki_wasm.execution import OnError
+    from akatsuki_wasm.registry.models import Generation
+    from akatsuki_wasm.timeline import Timeline
     from akatsuki_wasm.workspace import Workspace
 
 
@@ -34,15 +36,23 @@ class Module:
         artifact: Bytes, manifest and provenance of a module that is not deployed, or None.
         stored: The registry's row of a deployed one, or None.
         name: The module's name.
+        timeline: Of the design of a module that is not deployed, or None.
     """
 
     def __init__(
-        self, workspace: Workspace, *, name: str, artifact: Artifact | None = None, stored: StoredModule | None = None
+        self,
+        workspace: Workspace,
+        *,
+        name: str,
+        artifact: Artifact | None = None,
+        stored: StoredModule | None = None,
+        timeline: Timeline | None = None,
     ) -> None:
         if (artifact is None) == (stored is None):
             raise ValueError("a module is made of an artifact or of a stored row")
         self._workspace = workspace
         self._artifact = artifact
+        self._timeline = timeline
         self.name = name
         self.stored = stored
         """The registry's row, or None while the module is not deployed."""
@@ -69,6 +79,27 @@ class Module:
     def provenance(self) -> Mapping[str, Any]:
         """How the module came to be."""
         return self._facts.provenance
+
+    @property
+    def generation(self) -> Generation | None:
+        """The generation that the module came from; None where it was not designed, or the record is another user's."""
+        generation = self.provenance.get("generation")
+        if not generation:
+            return None
+        try:
+            return self._workspace.generation(str(generation))
+        except NotFoundError:
+            return None
+
+    @property
+    def timeline(self) -> Timeline | None:
+        """How the module was made, attempt by attempt; None where that is not known."""
+        from akatsuki_wasm.timeline import Timeline
+
+        if self._timeline is not None:
+            return self._timeline
+        generation = self.generation
+        return None if generation is None else Timeline.of(generation)
 
     @property
     def id(self) -> UUID | None:

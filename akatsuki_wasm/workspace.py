@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from akatsuki_wasm.contracts import BaseSource, Manifest, Message
     from akatsuki_wasm.designing import BaseLike, OracleLike
+    from akatsuki_wasm.registry.models import Generation
     from akatsuki_wasm.registry.registry import Registry
 
 
@@ -385,6 +386,27 @@ class Workspace:
         if found.id is None:
             return []
         return list(executions.list_by_module(found.id, limit=limit))
+
+    def generations(self, text: str = "", limit: int = 50) -> list[Generation]:
+        """What became of prompts, the newest first; for an admin everybody's.
+
+        Args:
+            text: Only those that have it somewhere: prompt, module, model, error, answers and sources are searched.
+            limit: At most so many.
+        """
+        repository = self.registry.generations(self.user)
+        return repository.search(text, limit=limit) if text else repository.list(limit=limit)
+
+    def generation(self, generation_id: str | UUID) -> Generation:
+        """One generation with all that was asked and answered.
+
+        Args:
+            generation_id: Its id, or the first characters of it.
+
+        Raises:
+            NotFoundError: There is none, or it is another user's.
+        """
+        return self.registry.generations(self.user).get(generation_id)
 
     # ------------------------------------------------------------ execute
 
