@@ -1,12 +1,20 @@
-"""How cargo is made to take every crate from one folder, and what to do where that folder is damaged."""
+"""How cargo is made to take every crate from one folder and programs from few, and what to do about a damaged one."""
 
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from akatsuki_wasm.rust.toolchain import Toolchain
+
+
+def search_path(toolchain: Toolchain) -> str:
+    """Where a build finds programs: the toolchain's own, and the system's linker."""
+    return os.pathsep.join(dict.fromkeys([str(toolchain.rustc.parent), "/usr/bin", "/bin"]))
 
 
 def source_arguments(sources: Path) -> list[str]:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from akatsuki_wasm.errors import BuildError
 from akatsuki_wasm.rust.build_process import run
 from akatsuki_wasm.rust.crates_lock import Package, closure, lock_sha256, read_lock
-from akatsuki_wasm.rust.crates_source import damaged_hint, source_arguments
+from akatsuki_wasm.rust.crates_source import damaged_hint, search_path, source_arguments
 from akatsuki_wasm.rust.toolchain import TARGET, Toolchain
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ class VendoredCrates:
                     *("--features", ",".join(names), *source_arguments(self.sources)),
                 ],
                 environment={
-                    "PATH": os.pathsep.join(dict.fromkeys([str(toolchain.rustc.parent), "/usr/bin", "/bin"])),
+                    "PATH": search_path(toolchain),
                     "HOME": work,
                     "CARGO_HOME": work,
                     "CARGO_TARGET_DIR": work,

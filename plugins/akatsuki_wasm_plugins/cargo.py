@@ -27,25 +27,44 @@ class CargoPlugin:
         # Imported here because they bring tree-sitter and jinja2, which most commands do not need.
         from akatsuki_wasm.confinement.probe import find_confinement
         from akatsuki_wasm.rust.build import BuildLimits, build_crate
+        from akatsuki_wasm.rust.crates import permitted
+        from akatsuki_wasm.rust.crates_build import module_crates, refuse_additions, with_crates
+        from akatsuki_wasm.rust.crates_resolve import resolve
+        from akatsuki_wasm.rust.crates_use import used_crates
         from akatsuki_wasm.rust.glue import finish, render_crate
         from akatsuki_wasm.rust.idioms import slow_idioms
         from akatsuki_wasm.rust.signatures import parse_source
         from akatsuki_wasm.rust.toolchain import find_toolchain
 
         source, settings = project.source, self._resolved()
-        interface = parse_source(source.rust)
+        crates = source.crates or permitted(settings.crates)
+        interface = parse_source(source.rust, crates)
         crate = render_crate(source.rust, interface)
         toolchain = find_toolchain(settings.cache_dir)
         confinement = find_confinement(settings.cache_dir)
         confinement.require(settings.require_sandbox)
+        files, others = crate.files, None
+        if used := used_crates(source.rust, crates):
+            vendored = resolve(crates, toolchain, settings.cache_dir, lock=settings.crates_lock, report=options.report)
+            files = with_crates(files, vendored)
+            others = module_crates(vendored, used, toolchain, confinement=confinement, cache_dir=settings.cache_dir)
         options.report(f"building {len(interface.functions)} function(s) with {toolchain.version}")
         limits = BuildLimits(wall_s=options.timeout_s, memory_bytes=options.memory_bytes)
-        output = build_crate(crate.files, toolchain=toolchain, options=limits, confinement=confinement)
+        output = build_crate(
+            files,
+            toolchain=toolchain,
+            options=limits,
+            crates=others.build if others else None,
+            confinement=confinement,
+        )
+        if others:
+            refuse_additions(output.wasm, interface, others.used)
         facts: dict[str, Any] = {
             "source_sha256": source.sha256,
             "prelude_sha256": crate.prelude_sha256,
             "rustc": toolchain.version,
             "flags": list(output.flags),
+            **(others.facts if others else {}),
         }
         manifest = interface.to_manifest(facts)
         build = {
@@ -54,6 +73,7 @@ class CargoPlugin:
             "toolchain": toolchain.kind,
             "seconds": round(output.seconds, 3),
             "sandbox": output.confinement.as_json(),
+            **({"packages": [str(each) for each in others.packages]} if others else {}),
         }
         warnings = (*output.warnings, *slow_idioms(source.rust))
         return Artifact(finish(output.wasm, manifest), manifest, source.rust, {"build": build}, warnings)
