@@ -155,7 +155,7 @@ def _exchange(exchange: Exchange, before: list[dict[str, str]], room: _Room) -> 
 
 def unified_diff(before: str, after: str) -> str:
     """The lines that changed, with three around them; empty where none did, a remark where there are too many."""
-    old, new = before.split("\n"), after.split("\n")
+    old, new = before.removesuffix("\n").split("\n"), after.removesuffix("\n").split("\n")
     if max(len(old), len(new)) > _COMPARED_LINES:
         return f"@@ {len(old)} and {len(new)} lines are too many to compare @@"
     return "\n".join(list(difflib.unified_diff(old, new, lineterm=""))[2:])

@@ -206,11 +206,17 @@ class Timeline:
             if each
         )
 
-    def lines(self) -> Iterator[list[Span]]:
-        """What a terminal shows, line by line."""
+    def lines(self, only: int | None = None) -> Iterator[list[Span]]:
+        """What a terminal shows, line by line.
+
+        Args:
+            only: The number of the attempt that is meant; all where None.
+        """
         yield [(self.prompt, "title")]
         yield [(" · ".join(self.figures), "dim")]
         for attempt in self.attempts:
+            if only not in (None, attempt.number):
+                continue
             yield []
             yield from _lines(attempt)
         if self.error:
@@ -218,7 +224,7 @@ class Timeline:
             yield [("failed   ", "bad"), (self.error, "")]
 
     def __repr__(self) -> str:
-        return "\n".join("".join(text for text, _ in line) for line in self.lines())
+        return "\n".join("".join(text for text, _ in line).rstrip() for line in self.lines())
 
     def _repr_html_(self) -> str:
         from akatsuki_wasm.html import render  # jinja2, for notebooks alone

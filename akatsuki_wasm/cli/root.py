@@ -24,6 +24,7 @@ COMMANDS = {
     "run": (f"{_HERE}.run:run", "Execute a function of a module."),
     "modules": (f"{_HERE}.modules:modules", "List, show, share and delete modules."),
     "history": (f"{_HERE}.history:history", "Show what was executed."),
+    "generations": (f"{_HERE}.generations:generations", "Show what became of prompts, and what it took."),
     "build": (f"{_HERE}.build:build", "Build a Rust file to wasm."),
     "deploy": (f"{_HERE}.build:deploy", "Store a .wasm file in the registry."),
     "pipeline": (f"{_HERE}.pipeline:pipeline", "Run notebooks from prompt to result."),

@@ -20,15 +20,16 @@ _STYLES = {
 }
 
 
-def show_timeline(console: Console, timeline: Timeline) -> None:
+def show_timeline(console: Console, timeline: Timeline, only: int | None = None) -> None:
     """Prints a timeline.
 
     Args:
         console: Where to; a pipe gets plain lines that are not broken.
         timeline: Of a design.
+        only: The number of the attempt that is meant; all where None.
     """
     from rich.text import Text
 
-    for line in timeline.lines():
+    for line in timeline.lines(only):
         # Text, as brackets in a model's words are not markup. A terminal breaks long lines by itself.
         console.print(Text.assemble(*((text, _STYLES.get(kind, "")) for text, kind in line)), soft_wrap=True)
