@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
-from akatsuki_wasm.checks.oracle import Oracle
+from akatsuki_wasm.checks import Oracle, OracleLike, oracle_of, specification_text, to_oracle
 from akatsuki_wasm.contracts import BaseSource, Example, GenerationContext, GenerationRequest, Message, OwnerType
 from akatsuki_wasm.errors import ArgumentError
 from akatsuki_wasm.examples import parse_example
@@ -23,9 +22,10 @@ from akatsuki_wasm.replies import FolderReplies, project_replies
 from akatsuki_wasm.timeline import Timeline
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from akatsuki_wasm.workspace import Workspace
 
-OracleLike = Oracle | Path | str | Callable[..., Any] | Mapping[str, Callable[..., Any]]
 BaseLike = BaseSource | Path | str
 
 
@@ -98,7 +98,7 @@ def _request(workspace: Workspace, prompt: str, options: DesignOptions) -> tuple
         options.model,
         tuple(parse_example(each) if isinstance(each, str) else each for each in options.examples),
         None if options.base is None else _base(options.base),
-        _specification(oracle) if oracle is not None and options.show_oracle else "",
+        specification_text(oracle) if oracle is not None and options.show_oracle else "",
         permitted(workspace.settings.crates),
     )
     return request, oracle
@@ -126,19 +126,9 @@ def _oracle(options: DesignOptions) -> Oracle | None:
             hint="A test may call the function: give the test alone.",
         )
     given = options.oracle if options.like is None else options.like
-    if given is None or isinstance(given, Oracle):
-        return given
-    from akatsuki_wasm.checks.oracle import load_oracle, oracle_from, oracle_of
-
-    if isinstance(given, str) and options.like is not None:
-        return oracle_of(given)
-    return load_oracle(Path(given)) if isinstance(given, str | Path) else oracle_from(given)
-
-
-def _specification(oracle: Oracle) -> str:
-    from akatsuki_wasm.checks.oracle import specification_text
-
-    return specification_text(oracle)
+    if given is None:
+        return None
+    return oracle_of(given) if isinstance(given, str) and options.like is not None else to_oracle(given)
 
 
 def _base(given: BaseLike) -> BaseSource:

@@ -202,6 +202,14 @@ class Executor:
         column = lift_batch(function, values, batch)
         return result, BatchResult(column, list(batch.errors)) if on_error == "collect" else column
 
+    def check_permission(self, module: Module) -> None:
+        """Does nothing where the user may execute a module.
+
+        Raises:
+            PermissionDeniedError: The module is disabled, or the acting user may not execute it.
+        """
+        self._executable_row(module)
+
     def _executable_row(self, module: Module) -> StoredModule | None:
         if module.id is None:
             return None

@@ -34,8 +34,9 @@ if TYPE_CHECKING:
     from types import TracebackType
     from uuid import UUID
 
+    from akatsuki_wasm.checks import CheckReport, OracleLike
     from akatsuki_wasm.contracts import BaseSource, Manifest, Message
-    from akatsuki_wasm.designing import BaseLike, OracleLike
+    from akatsuki_wasm.designing import BaseLike
     from akatsuki_wasm.registry.models import Generation
     from akatsuki_wasm.registry.registry import Registry
 
@@ -272,16 +273,38 @@ class Workspace:
         check_module_name(final)
         return self.pipeline.build(GuestProject(final, GuestSource(text, final, "", "file")))
 
-    def check(self, artifact: Artifact, examples: Sequence[str | Example] = (), *, name: str = "module") -> None:
-        """Tries every function of a built module on small inputs, and the examples.
+    def check(
+        self,
+        module: Module | Artifact | str,
+        examples: Sequence[str | Example] = (),
+        *,
+        oracle: OracleLike | None = None,
+        name: str = "module",
+    ) -> CheckReport:
+        """Tries every function of a module on small inputs, the examples, and random inputs against references.
+
+        Args:
+            module: A built artifact, a module, or the name of a stored one. Its history does not grow.
+            examples: Calls that must hold, such as ``"f(2, 3) == 5"``.
+            oracle: References in Python: an `akatsuki_wasm.checks.Oracle`, the path of an oracle file, a function, or
+                functions by name.
+            name: Of an artifact, for messages.
 
         Raises:
             CheckError: A case failed.
+            ArgumentError: An example or the oracle is malformed, or a reference itself failed.
+            PermissionDeniedError: The acting user may not execute the module.
         """
-        from akatsuki_wasm.checks import Checks, parse_example
+        from akatsuki_wasm.checks import Checks, parse_example, to_oracle
 
+        module = self.load(module) if isinstance(module, str) else module
         parsed = tuple(parse_example(each) if isinstance(each, str) else each for each in examples)
-        self.pipeline.check(artifact, Checks(parsed), name)
+        checks = Checks(parsed, oracle=None if oracle is None else to_oracle(oracle))
+        if isinstance(module, Artifact):
+            return self.pipeline.check(module, checks, name)
+        self.executor.check_permission(module)
+        artifact = Artifact(module.wasm, module.manifest, module.source, module.provenance)
+        return self.pipeline.check(artifact, checks, module.name)
 
     def deploy(
         self,

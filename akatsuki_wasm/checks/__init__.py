@@ -9,7 +9,7 @@ from akatsuki_wasm.checks.automatic import try_cases
 from akatsuki_wasm.checks.cases import automatic_cases
 from akatsuki_wasm.checks.comparing import same
 from akatsuki_wasm.checks.examples import try_examples, try_own
-from akatsuki_wasm.checks.oracle import Oracle, Reference, load_oracle, oracle_from, oracle_of
+from akatsuki_wasm.checks.oracle import Oracle, OracleLike, Reference, load_oracle, oracle_from, oracle_of, to_oracle
 from akatsuki_wasm.checks.report import CheckReport, Checks, Execute, Findings, OracleResult, OwnExample
 from akatsuki_wasm.checks.specification import specification_text
 from akatsuki_wasm.checks.words import describe_call
@@ -23,6 +23,7 @@ __all__ = [
     "CheckReport",
     "Checks",
     "Oracle",
+    "OracleLike",
     "OracleResult",
     "OwnExample",
     "Reference",
@@ -35,6 +36,7 @@ __all__ = [
     "parse_example",
     "same",
     "specification_text",
+    "to_oracle",
 ]
 
 

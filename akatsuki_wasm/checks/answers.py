@@ -34,7 +34,7 @@ class Answer:
     """What a reference says of one row.
 
     Attributes:
-        kind: ``value``; ``error`` where it raised ValueError; ``undefined`` where Python's arithmetic has no answer (the
+        kind: ``value``; ``error`` where it raised ValueError; ``undefined`` where Python's arithmetic has none (the
             module's may be NaN, infinite or an error); ``unfit`` where the answer is no value of the result's type.
         value: The value, or the exception's text.
     """

@@ -9,6 +9,7 @@ import importlib
 import os
 import sys
 import traceback
+from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +22,7 @@ from akatsuki_wasm.files import read_file
 from akatsuki_wasm.values.bind import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from akatsuki_wasm.contracts import Example
 
@@ -81,6 +82,10 @@ class Oracle:
     seed: int = 0
     inputs: Callable[..., Any] | None = None
     constants: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+
+OracleLike = Oracle | Path | str | Callable[..., Any] | Mapping[str, Callable[..., Any]]
+"""What can be given as an oracle; a text is the path of an oracle file."""
 
 
 def load_oracle(path: Path | str) -> Oracle:
@@ -177,6 +182,18 @@ def oracle_from(functions: Mapping[str, Callable[..., Any]] | Callable[..., Any]
         how["examples"] = tuple(parse_example(each) if isinstance(each, str) else each for each in how["examples"])
     references = tuple(Reference(name, each, any_name=len(given) == 1) for name, each in given.items())
     return Oracle(references, **how)
+
+
+def to_oracle(given: OracleLike) -> Oracle:
+    """An oracle as it is, an oracle file by its path, or the oracle of Python functions.
+
+    Raises:
+        NotFoundError: There is no such file.
+        ArgumentError: There is nothing to compare with in it.
+    """
+    if isinstance(given, Oracle):
+        return given
+    return load_oracle(given) if isinstance(given, str | Path) else oracle_from(given)
 
 
 # ---------------------------------------------------------------- the file
