@@ -16,7 +16,7 @@ _ENGLISH: dict[Kind, str] = {
         "image images picture pictures photo photos photograph pixel pixels rgb rgba colour colours color colors "
         "filter vintage sepia grayscale greyscale blur blurred sharpen vignette thumbnail crop resize rotate flip "
         "mirror brightness contrast saturation hue invert polaroid watermark edges emboss dither pixelate tint "
-        "duotone film grain collage frame border gradient histogram-equalisation"
+        "duotone film grain collage frame border gradient equalise equalize"
     ),
     "column": (
         "column columns price prices rate interest loan mortgage tax discount salary distance celsius fahrenheit "
