@@ -1,183 +1,238 @@
-"""One question to a language model and its answer: chat completions by the official client, within a total time."""
+"""One question to a language model and its answer, by the official client, streamed, within a total time."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
-import threading
 import time
-from concurrent.futures import Future
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import openai
 
+from akatsuki_wasm.errors import GenerateError
 from akatsuki_wasm.model import failures
+from akatsuki_wasm.model.asking import Arriving
+from akatsuki_wasm.model.choosing import (
+    WAYS,
+    NoInterface,
+    is_missing,
+    names_an_interface,
+    not_understood,
+    order,
+    said_by,
+    uses_schema,
+)
+from akatsuki_wasm.model.learnt import Learnt
+from akatsuki_wasm.model.pauses import hold_back
+from akatsuki_wasm.model.waiting import within
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable
 
-    from akatsuki_wasm.contracts import Message
+    from akatsuki_wasm.contracts import Exchange
+    from akatsuki_wasm.model.asking import Api, Asking, Question
     from akatsuki_wasm.model.server import ModelServer
-
-T = TypeVar("T")
 
 NO_KEY = "none"
 """Sent where there is no key: the client insists on one, local servers ignore it."""
 CONNECT_S = 10.0
 """For one attempt to connect: a server that takes longer for that alone is not there."""
-_GRACE_S = 1.0
-"""For putting away a connection. Looking up a name cannot be stopped, and is left behind after this time."""
+RETRIES = 2
+"""Times that the client itself asks again after a lost connection, 408, 409, 429 and 5xx."""
+_MAX_BODY = 8_000_000
+"""Bytes of an answer that is not streamed."""
 
 _log = logging.getLogger("akatsuki_wasm.model")
 
 
-@dataclass(frozen=True)
-class Completion:
-    """A model's answer.
-
-    Attributes:
-        text: As it came.
-        model: The model that answered, as the server calls it.
-        tokens_in: Of the question, or None where the server does not say.
-        tokens_out: Of the answer, or None.
-        seconds: Until it was there.
-    """
-
-    text: str
-    model: str
-    tokens_in: int | None
-    tokens_out: int | None
-    seconds: float
-
-
-def complete(server: ModelServer, model: str, messages: Sequence[Message], *, timeout_s: float) -> Completion:
-    """Asks a model. The client itself asks again after a lost connection, 408, 409, 429 and 5xx, twice.
+def complete(server: ModelServer, asking: Asking, question: Question, on_text: Callable[[str], None]) -> Exchange:
+    """Asks a model and waits for its whole answer.
 
     Args:
         server: Where the model is, with the key for it.
-        model: Its name there.
-        messages: The conversation.
-        timeout_s: For everything, waiting between retries included, in seconds.
+        asking: The model, and how it is asked.
+        question: What is asked.
+        on_text: Hears the answer piece by piece while it comes, in the caller's thread.
+
+    Returns:
+        What was sent and what came; its `key` and `templates` are the caller's to set.
 
     Raises:
         ModelError: The server cannot be reached, refuses, fails, takes too long, or answers something else.
-        UnusableReplyError: The model refuses, or its answer is cut off or empty.
+        UnusableReplyError: The model refuses, or its answer is cut off.
         ConfigError: The client cannot be made of the environment.
     """
-    question = _Question(server, model, messages, timeout_s)
-    started = time.perf_counter()
+    talk = _Talk(server, asking, question)
     try:
-        text = _within(timeout_s, question.ask)
+        within(asking.timeout_s, talk.ask, on_text)
+    except GenerateError as exc:
+        error: Exception = exc
+        cause = exc.__cause__
     except TimeoutError as exc:
-        raise failures.timed_out(timeout_s, server, question.last_status) from exc
-    except (openai.OpenAIError, ValueError, OSError, ImportError) as exc:
-        error = failures.failure(exc, server, model)
+        error, cause = failures.timed_out(server, asking, talk.last_status, talk.arriving), exc
+    except (openai.OpenAIError, ValueError, OSError, ImportError, RecursionError) as exc:
+        error, cause = failures.failure(exc, server, asking, talk.arriving), exc
+    else:
+        exchange = talk.arriving.exchange()
+        _log.debug(
+            "%s answered in %.1f s: %s tokens in, %s out",
+            exchange.model, exchange.seconds, exchange.tokens_in, exchange.tokens_out,
+        )  # fmt: skip
+        return exchange
+    if isinstance(error, GenerateError) and talk.arriving.has_come:
+        error.exchange = talk.arriving.exchange()
+    if _tells_key(cause, server):
         # A server may repeat the key in what it answers; then not even the cause may be kept.
-        raise error from (None if server.is_in(f"{exc!r} {exc}") else exc)
-    completion = _read(text, server, model, time.perf_counter() - started)
-    _log.debug(
-        "%s answered in %.1f s: %s tokens in, %s out",
-        completion.model, completion.seconds, completion.tokens_in, completion.tokens_out,
-    )  # fmt: skip
-    return completion
+        cause = error.__context__ = None
+    raise error from cause
 
 
-class _Question:
-    """A request on its way; remembers what the server answered to the last try."""
+class _Talk:
+    """A question on its way: what the server answered to the last try, and what has come of the answer."""
 
-    def __init__(self, server: ModelServer, model: str, messages: Sequence[Message], timeout_s: float) -> None:
-        self.server, self.model, self.messages, self.timeout_s = server, model, messages, timeout_s
+    def __init__(self, server: ModelServer, asking: Asking, question: Question) -> None:
+        self.server, self.asking, self.question = server, asking, question
+        self.learnt = Learnt(server.shown, asking.cache_dir)
+        self.deadline = time.monotonic() + asking.timeout_s
         self.last_status: int | None = None
+        self.arriving = Arriving(asking, server.secrets, lambda _: None)
 
-    async def ask(self) -> str:
-        """The body of the answer, whatever it is."""
+    async def ask(self, hear: Callable[[str], None]) -> None:
+        """Asks through the interface that the server has."""
         async with openai.AsyncOpenAI(
             api_key=self.server.key or NO_KEY,
             base_url=self.server.base_url,
-            timeout=openai.Timeout(self.timeout_s, connect=min(CONNECT_S, self.timeout_s)),
+            max_retries=RETRIES,
+            timeout=openai.Timeout(self.asking.timeout_s, connect=min(CONNECT_S, self.asking.timeout_s)),
             # A redirect would carry the prompt to a server that the user did not name.
             http_client=openai.DefaultAsyncHttpxClient(follow_redirects=False, event_hooks={"response": [self._note]}),
+            default_headers=_headers(self.server),
         ) as client:
-            answer = await client.chat.completions.with_raw_response.create(
-                model=self.model,
-                messages=[{"role": each.role, "content": each.content} for each in self.messages],  # type: ignore[misc]  # one literal for three typed dicts, told apart by the role's value
-            )
-            return answer.http_response.text
+            missing: dict[Api, openai.APIStatusError | NoInterface] = {}
+            for api in order(self.asking, self.learnt):
+                try:
+                    await self._ask_by(api, client, hear)
+                except (openai.APIStatusError, NoInterface) as exc:
+                    if not is_missing(exc, api):
+                        raise
+                    missing[api] = exc
+                else:
+                    if self.asking.api == "auto":
+                        self.learnt.learn(frozenset(missing))
+                    break
+            else:
+                raise failures.no_interface(self.server, self.asking, missing)
+        self._judge()
+
+    async def _ask_by(self, api: Api, client: openai.AsyncOpenAI, hear: Callable[[str], None]) -> None:
+        """Asks through one interface, again without whatever the server says that it does not understand."""
+        way, place = WAYS[api], (api, self.asking.model)
+        lacks = self.learnt.lacks(*place) | ({"max_tokens"} if self.server.is_hosted else set())
+        while True:
+            schema = uses_schema(self.asking, lacks)
+            arriving = self.arriving = Arriving(self.asking, self.server.secrets, hear)
+            arriving.api, arriving.sent = api, tuple(self.question.wording(schema=schema))
+            arriving.schema = schema
+            try:
+                async with way.send(client, way.request(self.asking, self.question, lacks, schema=schema)) as answer:
+                    await self._take(answer, api)
+            except openai.APIStatusError as exc:
+                more = not_understood(exc, self.asking, api, lacks)
+                if not more:
+                    raise
+                lacks |= more
+            else:
+                self.learnt.learn(lacks, *place)
+                return
+            finally:
+                arriving.stop()
+
+    async def _take(self, answer: Any, api: Api) -> None:
+        """Reads an answer, streamed or in one body: servers that do not stream ignore that it was asked for.
+
+        Raises:
+            ModelError: It breaks off, or is something else.
+        """
+        way, arriving = WAYS[api], self.arriving
+        streamed = answer.headers.get("content-type", "").startswith("text/event-stream")
+        try:
+            if not streamed:
+                self._take_body(await _body(answer), api)
+                return
+            # Plain objects: what other servers leave out or add must not matter.
+            async with await answer.parse(to=openai.AsyncStream[object]) as events:
+                async for event in events:
+                    if isinstance(event, dict):
+                        way.take_event(event, arriving)
+                    if arriving.too_long:
+                        raise failures.too_long(self.server)
+                    if arriving.failed is not None:
+                        return
+        except openai.APIConnectionError as exc:
+            raise failures.dropped(self.server, arriving) from exc
+        except (ValueError, RecursionError) as exc:
+            raise failures.malformed(self.server, api, "something that is not JSON") from exc
+
+    def _take_body(self, text: bytes, api: Api) -> None:
+        if len(text) > _MAX_BODY:
+            raise failures.too_long(self.server)
+        if not text.strip():
+            raise failures.malformed(self.server, api, "nothing")
+        found = json.loads(text)
+        if isinstance(found, dict) and WAYS[api].take_body(found, self.arriving):
+            return
+        said = said_by(found.get("error")) if isinstance(found, dict) else ""
+        if names_an_interface(said, api):
+            raise NoInterface(said)
+        if said:
+            self.arriving.failed = said
+            return
+        raise failures.malformed(self.server, api, "other JSON")
+
+    def _judge(self) -> None:
+        """Says why an answer that has come is none.
+
+        Raises:
+            ModelError: The server failed in its middle, or broke it off.
+            UnusableReplyError: The model refuses, or its answer is cut off.
+        """
+        arriving = self.arriving
+        if arriving.failed is not None:
+            raise failures.failed_midway(self.server, arriving.failed)
+        if arriving.refusal.strip() or arriving.ending == "filter":
+            raise failures.refused(self.server.without_key(arriving.refusal))
+        if arriving.ending == "length":
+            raise failures.cut_off(self.asking)
+        if not arriving.ending:
+            raise failures.dropped(self.server, arriving)
 
     async def _note(self, response: Any) -> None:
         self.last_status = response.status_code if response.status_code >= 300 else None
+        await hold_back(response, self.deadline)
 
 
-def _within(seconds: float, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Runs a coroutine in a thread with a loop of its own: the caller may be a notebook, which has a running one.
-
-    Raises:
-        TimeoutError: It took longer.
-    """
-    outcome: Future[T] = Future()
-    running: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any] | None]] = []
-
-    async def limited() -> T:
-        running.append((asyncio.get_running_loop(), asyncio.current_task()))
-        async with asyncio.timeout(seconds):
-            return await work()
-
-    def run() -> None:
-        try:
-            outcome.set_result(asyncio.run(limited()))
-        except BaseException as exc:  # noqa: BLE001 - handed to the caller's thread, which raises it
-            outcome.set_exception(exc)
-
-    thread = threading.Thread(target=run, name="akatsuki-model", daemon=True)
-    thread.start()
+async def _body(answer: Any) -> bytes:
+    """A body, or a little more than the most of it that is read."""
+    found = bytearray()
     try:
-        return outcome.result(seconds + _GRACE_S)
-    except BaseException:
-        # Ctrl-C in the caller's thread: the request must not go on, it costs.
-        for loop, task in running:
-            if task is not None and thread.is_alive() and not loop.is_closed():
-                loop.call_soon_threadsafe(task.cancel)
-        raise
-    finally:
-        thread.join(_GRACE_S)
+        # What it raises is of the HTTP library, which is another one by the client's version.
+        async for chunk in answer.iter_bytes():
+            found += chunk
+            if len(found) > _MAX_BODY:
+                break
+    except Exception as exc:
+        raise openai.APIConnectionError(request=answer.http_request) from exc
+    return bytes(found)
 
 
-def _read(body: str, server: ModelServer, model: str, seconds: float) -> Completion:
-    """What a chat completion says; the schema is OpenAI's, of which other servers leave parts out."""
-    try:
-        found = json.loads(body)
-    except (ValueError, RecursionError) as exc:
-        raise failures.malformed(server, "something that is not JSON" if body.strip() else "nothing") from exc
-    choices = found.get("choices") if isinstance(found, dict) else None
-    choice = choices[0] if isinstance(choices, list) and choices else None
-    message = choice.get("message") if isinstance(choice, dict) else None
-    if not isinstance(choice, dict) or not isinstance(message, dict):
-        raise failures.malformed(server, "other JSON")
-    if choice.get("finish_reason") == "length":
-        raise failures.cut_off()
-    refusal = message.get("refusal")
-    if choice.get("finish_reason") == "content_filter" or (isinstance(refusal, str) and refusal.strip()):
-        raise failures.refused(server.without_key(refusal) if isinstance(refusal, str) else "")
-    usage = found.get("usage")
-    counts = usage if isinstance(usage, dict) else {}
-    named = found.get("model")
-    return Completion(
-        server.without_key(_text(message.get("content"))),
-        server.without_key(named) if isinstance(named, str) and named else model,
-        _count(counts.get("prompt_tokens")),
-        _count(counts.get("completion_tokens")),
-        seconds,
-    )
+def _tells_key(cause: BaseException | None, server: ModelServer) -> bool:
+    while cause is not None:
+        if server.is_in(f"{cause!r} {cause}"):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False
 
 
-def _text(content: Any) -> str:
-    """A text, or the texts of a list of parts."""
-    if isinstance(content, list):
-        return "".join(each["text"] for each in content if isinstance(each, dict) and isinstance(each.get("text"), str))
-    return content if isinstance(content, str) else ""
-
-
-def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+def _headers(server: ModelServer) -> dict[str, Any]:
+    """Keeps the account's names, which the client reads from the environment, from other servers than OpenAI's."""
+    return {} if server.is_hosted else {"OpenAI-Organization": openai.Omit(), "OpenAI-Project": openai.Omit()}

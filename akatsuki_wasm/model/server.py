@@ -6,6 +6,7 @@ is sent: so the key and the address come from one place, the user's environment.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 KEY_VARIABLE = "OPENAI_API_KEY"
 URL_VARIABLE = "OPENAI_BASE_URL"
+HEADERS_VARIABLE = "OPENAI_CUSTOM_HEADERS"
+"""Read by the official client itself: a line for each header, which a gateway may want."""
 HOSTED_URL = "https://api.openai.com/v1"
 """Where the official client goes when no address is set."""
 
@@ -26,6 +29,7 @@ DEFAULT_MODEL = "gpt-5.4-mini"
 MIN_SECRET = 12
 """Characters of the shortest key that is worth hiding."""
 
+_SECRET_NAME = re.compile(r"auth|key|token|secret|password|cookie|credential", re.IGNORECASE)
 _LOCAL_EXAMPLE = "http://localhost:11434/v1"
 
 
@@ -36,10 +40,12 @@ class ModelServer:
     Attributes:
         base_url: Up to and with ``/v1``.
         key: Sent to this server alone; empty where it needs none.
+        others: What else is sent to it and is nobody's to see: a password in the address, headers of a gateway.
     """
 
     base_url: str
     key: str = field(default="", repr=False)
+    others: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def is_hosted(self) -> bool:
@@ -52,17 +58,27 @@ class ModelServer:
         parts = urlsplit(self.base_url)
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}".rstrip("/")
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must not be shown or kept. A stand-in that local servers are given, ``ollama``, is no secret."""
+        return tuple(each for each in (self.key, *self.others) if len(each) >= MIN_SECRET)
+
     def without_key(self, text: str) -> str:
-        """A text in which the key, where it stands there, is made unreadable: servers may echo it."""
-        return text.replace(self.key, "***") if self.is_in(text) else text
+        """A text in which the secrets, where they stand there, are made unreadable: servers may echo them."""
+        for secret in self.secrets:
+            text = text.replace(secret, "***")
+        return text
 
     def is_in(self, text: str) -> bool:
-        """Whether the key stands in a text. A stand-in that local servers are given, ``ollama``, is no secret."""
-        return len(self.key) >= MIN_SECRET and self.key in text
+        """Whether a secret stands in a text."""
+        return any(secret in text for secret in self.secrets)
 
 
 def find_server(environment: Mapping[str, str]) -> ModelServer:
     """The server that the environment names by ``OPENAI_API_KEY`` and ``OPENAI_BASE_URL``.
+
+    The key is for the server that the same environment names: who sets both means both, and where no address is set it
+    is for OpenAI's server. So no key ever goes to an address from anywhere else, such as a settings file.
 
     Raises:
         MissingKeyError: Neither is set.
@@ -83,7 +99,14 @@ def find_server(environment: Mapping[str, str]) -> ModelServer:
         raise ConfigError(
             f"{URL_VARIABLE} is not an http address: expected one such as {_LOCAL_EXAMPLE}", hint="Mend or unset it."
         )
-    return ModelServer(url or HOSTED_URL, key)
+    password = urlsplit(url).password or ""
+    return ModelServer(url or HOSTED_URL, key, (password, *_secret_headers(environment.get(HEADERS_VARIABLE, ""))))
+
+
+def _secret_headers(lines: str) -> list[str]:
+    """The words of headers whose names say that they are secret."""
+    headers = [line.partition(":") for line in lines.splitlines()]
+    return [word for name, _, value in headers if _SECRET_NAME.search(name) for word in value.split()]
 
 
 def _is_address(url: str) -> bool:

@@ -34,16 +34,29 @@ class OpenAiPlugin:
         """Asks the model, or passes where another generator is meant."""
         if not self._is_meant(request):
             return None
-        # Imported here because the openai package takes half a second.
+        # Imported here because templates and what reads answers take their time, which other generators need not pay.
         from akatsuki_wasm.config import load_settings
+        from akatsuki_wasm.model.asking import Asking, Parameters
+        from akatsuki_wasm.model.generator import generate
         from akatsuki_wasm.model.server import DEFAULT_MODEL, find_server
 
         settings = self._settings or load_settings()
-        server = find_server(os.environ)
-        from akatsuki_wasm.model.generator import generate
-
-        model = request.model or settings.model or DEFAULT_MODEL
-        return generate(request, feedback, server=server, model=model, timeout_s=settings.model_timeout_s)
+        asking = Asking(
+            model=request.model or settings.model or DEFAULT_MODEL,
+            parameters=Parameters(settings.model_temperature, settings.model_max_tokens, settings.model_effort),
+            api=settings.model_api,
+            schema=settings.model_schema,
+            timeout_s=settings.model_timeout_s,
+            cache_dir=settings.cache_dir,
+        )
+        return generate(
+            request,
+            feedback,
+            context,
+            asking=asking,
+            find_server=lambda: find_server(os.environ),
+            prompts_dir=settings.prompts_dir,
+        )
 
     @hookimpl(trylast=True)
     def akatsuki_render_prompt(self, request: GenerationRequest, feedback: Feedback | None) -> Sequence[Message] | None:

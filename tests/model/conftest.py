@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import urllib.request
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from akatsuki_wasm.model.learnt import Learnt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,10 +69,11 @@ def model_process() -> Iterator[PlayedModel]:
 
 
 @pytest.fixture
-def model(model_process: PlayedModel, monkeypatch: pytest.MonkeyPatch) -> PlayedModel:
-    """The played model, which the environment names with a key."""
+def model(model_process: PlayedModel, monkeypatch: pytest.MonkeyPatch) -> Iterator[PlayedModel]:
+    """The played model, which the environment names with a key; what was learnt of it is forgotten afterwards."""
     model_process.script()
     model_process.serves()
     monkeypatch.setenv("OPENAI_BASE_URL", model_process.base_url)
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    return model_process
+    yield model_process
+    Learnt(model_process.base_url, Path(os.environ["AKATSUKI_CACHE_DIR"])).forget()

@@ -3,34 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import email.utils
 import logging
 import os
+import re
 import signal
 import socket
 import threading
 import time
-import traceback
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from akatsuki_wasm.config import Settings
 from akatsuki_wasm.contracts import GenerationContext, GenerationRequest, GuestSource
-from akatsuki_wasm.errors import AkatsukiError, ConfigError, MissingKeyError, ModelError, UnusableReplyError
+from akatsuki_wasm.errors import ConfigError, MissingKeyError, ModelError
 from akatsuki_wasm.model.server import DEFAULT_MODEL, HOSTED_URL, ModelServer, find_server
 from akatsuki_wasm_plugins.openai_model import OpenAiPlugin
 
+from .asked import APIS, GOOD, ask, failed, fails
 from .conftest import KEY, PlayedModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-GOOD = "name: three\n```rust\n/// Three.\npub fn three() -> u8 {\n    3\n}\n```"
 URL_HINT = "Compare OPENAI_BASE_URL with the server's documentation: it mostly ends in /v1."
 LATER = "Try again later."
-NOT_JSON = "{url} answered with something that is not JSON: expected a chat completion"
-OTHER_JSON = "{url} answered with other JSON: expected a chat completion"
+NOT_JSON = "{url} answered with something that is not JSON: expected {shown}"
+OTHER_JSON = "{url} answered with other JSON: expected {shown}"
+SHOWN = {"responses": "a response of the Responses API", "chat": "a chat completion"}
 
 
 @pytest.fixture(autouse=True)
@@ -39,30 +40,6 @@ def quiet(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     caplog.set_level(logging.DEBUG)
     yield
     assert KEY not in caplog.text
-
-
-def ask(prompt: str = "three", **settings: Any) -> GuestSource:
-    plugin = OpenAiPlugin()
-    plugin.akatsuki_configure(Settings(**settings))
-    source = plugin.akatsuki_generate(GenerationRequest(prompt, generator="openai"), None, GenerationContext())
-    assert source is not None
-    return source
-
-
-def fails(kind: type[AkatsukiError], **settings: Any) -> AkatsukiError:
-    with pytest.raises(kind) as caught:
-        ask(**settings)
-    error = caught.value
-    everything = "".join(traceback.format_exception(error))
-    assert KEY not in everything + repr(error) + error.hint
-    assert "\n" not in str(error) + error.hint
-    assert error.hint
-    return error
-
-
-def failed(status: int, message: str | None = None, code: str | None = None, **headers: str) -> dict[str, Any]:
-    body = json.dumps({"error": {"message": message, "type": "invalid", "param": None, "code": code}})
-    return {"status": status, "body": body if message else "", "headers": headers}
 
 
 def test_passes_where_another_generator_is_meant(model: PlayedModel) -> None:
@@ -159,15 +136,23 @@ def test_an_environment_in_which_no_client_can_be_made(
             f"{{url}} has no model '{DEFAULT_MODEL}' (404)",
             "Name one that it has: --model NAME, or AKATSUKI_MODEL",
         ),
-        (failed(404, "Not Found"), "there is no chat completion at {url} (404): Not Found", URL_HINT),
-        ({"status": 404, "body": "<html>nginx</html>"}, "there is no chat completion at {url} (404)", URL_HINT),
         (
-            failed(429, "You exceeded your current quota.", "insufficient_quota", **{"x-should-retry": "false"}),
+            failed(429, "You exceeded your current quota.", "insufficient_quota"),
             "the account at {url} is used up (429): You exceeded your current quota",
             "Look at its plan and billing.",
         ),
         (
             failed(429, "Slow down.", **{"retry-after": "3600"}),
+            "{url} gets too many requests (429): Slow down; it wants a pause of 60 min",
+            "Try again in 60 min.",
+        ),
+        (
+            failed(429, "Slow down.", **{"retry-after": "Fri, 31 Dec 9999 23:59:59 GMT", "x-should-retry": "false"}),
+            "{url} gets too many requests (429): Slow down; it wants a pause of {years} h",
+            "Try again in {years} h.",
+        ),
+        (
+            failed(429, "Slow down.", **{"retry-after": "soon", "x-should-retry": "false"}),
             "{url} gets too many requests (429): Slow down",
             "Wait a little and try again.",
         ),
@@ -177,6 +162,11 @@ def test_an_environment_in_which_no_client_can_be_made(
             "Make the prompt shorter.",
         ),
         (failed(503, "Overloaded", **{"x-should-retry": "false"}), "{url} failed (503): Overloaded", LATER),
+        (
+            failed(503, "Loading model", **{"retry-after-ms": "500000"}),
+            "{url} failed (503): Loading model; it wants a pause of 9 min",
+            "Try again in 9 min.",
+        ),
         (
             {"status": 307, "body": "", "headers": {"location": "http://127.0.0.1:9/v1/chat/completions"}},
             "{url} redirects to another address, which is not followed (307)",
@@ -189,17 +179,30 @@ def test_an_environment_in_which_no_client_can_be_made(
             URL_HINT,
         ),
         ({"body": "[" * 100_000}, NOT_JSON, URL_HINT),
-        ({"body": ""}, "{url} answered with nothing: expected a chat completion", URL_HINT),
+        ({"body": ""}, "{url} answered with nothing: expected {shown}", URL_HINT),
+        (
+            {"body": '{"error": {"message": "Out of memory."}}'},
+            "{url} failed in the middle of its answer: Out of memory",
+            LATER,
+        ),
+        ({"raw": "data: {nonsense\n\n"}, NOT_JSON, URL_HINT),
+        ({"raw": "data: " + "[" * 100_000 + "\n\n"}, NOT_JSON, URL_HINT),
         ({"body": '{"choices": []}'}, OTHER_JSON, URL_HINT),
         ({"body": "[1, 2]"}, OTHER_JSON, URL_HINT),
-        ({"body": '{"choices": [{"message": 3}]}'}, OTHER_JSON, URL_HINT),
+        ({"body": '{"choices": [{"message": 3}], "output": 3}'}, OTHER_JSON, URL_HINT),
     ],
 )  # fmt: skip
-def test_a_server_that_does_not_serve(turn: dict[str, Any], message: str, hint: str, model: PlayedModel) -> None:
+@pytest.mark.parametrize("api", APIS)
+def test_a_server_that_does_not_serve(
+    turn: dict[str, Any], message: str, hint: str, api: str, model: PlayedModel
+) -> None:
     model.script(turn)
-    error = fails(ModelError)
-    assert str(error) == message.replace("{url}", model.base_url)
-    assert error.hint == hint
+    error = fails(ModelError, model_api=api)
+    years = re.search(r"(\d{8}) h", str(error))
+    facts = {"{url}": model.base_url, "{shown}": SHOWN[api], "{years}": years[1] if years else ""}
+    for name, value in facts.items():
+        message, hint = message.replace(name, value), hint.replace(name, value)
+    assert (str(error), error.hint) == (message, hint)
     assert len(model.requests()) == 1
 
 
@@ -214,44 +217,24 @@ def test_a_server_that_wants_a_key(model: PlayedModel, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(
-    ("turn", "message"),
-    [
-        ({"content": ""}, "the language model answered with nothing: expected a file of Rust"),
-        ({"content": None}, "the language model answered with nothing: expected a file of Rust"),
-        (
-            {"content": "<think>…</think>"},
-            "the language model answered only with its thinking: expected a file of Rust",
-        ),
-        ({"refusal": "I can't help with that."}, "the language model refuses: I can't help with that"),
-        ({"finish_reason": "content_filter"}, "the language model's filter stopped its answer"),
-        (
-            {"content": GOOD[:-9], "finish_reason": "length"},
-            "the language model's answer was cut off at its length limit",
-        ),
-        ({"content": "I'm sorry."}, 'the language model answered without a Rust function: "I\'m sorry."'),
-    ],
-)
-def test_an_answer_that_is_of_no_use(turn: dict[str, Any], message: str, model: PlayedModel) -> None:
-    model.script(turn)
-    assert str(fails(UnusableReplyError)) == message
-
-
-@pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": "many", "completion_tokens": -1}])
-def test_a_server_that_does_not_count(usage: Any, model: PlayedModel) -> None:
-    model.script({"content": [{"type": "text", "text": GOOD}], "usage": usage})
-    assert sorted(ask().usage) == ["model", "seconds"]
-
-
-@pytest.mark.parametrize(
     "turn", [failed(429, "Slow down.", **{"retry-after": "1"}), failed(500, "oops"), {"status": 502, "body": "<html>"}]
 )
-def test_is_asked_again_after_a_passing_failure(turn: dict[str, Any], model: PlayedModel) -> None:
+@pytest.mark.parametrize("api", APIS)
+def test_is_asked_again_after_a_passing_failure(turn: dict[str, Any], api: str, model: PlayedModel) -> None:
     model.script(turn, GOOD)
     started = time.perf_counter()
-    assert ask().name == "three"
+    assert ask(model_api=api).name == "three"
     assert len(model.requests()) == 2
     if "retry-after" in turn.get("headers", {}):
         assert time.perf_counter() - started >= 1
+
+
+def test_a_pause_until_a_date_is_kept(model: PlayedModel) -> None:
+    until = email.utils.formatdate(time.time() + 2, usegmt=True)
+    model.script(failed(429, "Slow down.", **{"retry-after": until}), GOOD)
+    assert ask().name == "three"
+    assert time.time() >= email.utils.parsedate_to_datetime(until).timestamp()
+    assert len(model.requests()) == 2
 
 
 def test_a_failure_that_does_not_pass(model: PlayedModel) -> None:
@@ -285,11 +268,20 @@ def test_a_server_that_stalls_meets_our_limit(model: PlayedModel) -> None:
 
 
 def test_waiting_between_retries_counts(model: PlayedModel) -> None:
-    model.script(failed(429, "Slow down.", **{"retry-after": "60"}), GOOD)
-    error = fails(ModelError, model_timeout_s=0.7)
+    model.script(*[failed(500, "oops")] * 3)
+    error = fails(ModelError, model_timeout_s=0.9)
     assert str(error) == (
-        f"the language model at {model.base_url} did not answer within 0.7 s; its last answer was an error 429"
+        f"the language model at {model.base_url} did not answer within 0.9 s; its last answer was an error 500"
     )
+    assert len(model.requests()) == 2
+
+
+def test_a_pause_longer_than_the_time_is_not_waited_for(model: PlayedModel) -> None:
+    model.script(failed(429, "Slow down.", **{"retry-after": "7"}), GOOD)
+    error = fails(ModelError, model_timeout_s=6)
+    assert str(error) == f"{model.base_url} gets too many requests (429): Slow down; it wants a pause of 7 s"
+    assert error.hint == "Try again in 7 s."
+    assert len(model.requests()) == 1
 
 
 def test_a_trickle_of_bytes_meets_our_limit(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,9 +66,9 @@ def test_a_good_answer_becomes_a_module(workspace: Workspace, model: PlayedModel
     assert usage == {"model": "gpt-5.4-mini-played", "tokens_in": 1200, "tokens_out": 80}
     assert module.provenance["generator"] == "openai"
     (request,) = model.requests()
-    assert request["path"] == "/v1/chat/completions"
+    assert request["path"] == "/v1/responses"
     assert request["headers"]["authorization"] == f"Bearer {KEY}"
-    assert sorted(request["body"]) == ["messages", "model"]
+    assert sorted(request["body"]) == ["input", "instructions", "model", "store", "stream", "text"]
 
 
 def test_the_settings_choose_generator_and_model(model: PlayedModel, tmp_path: Path) -> None:

@@ -1,0 +1,74 @@
+"""Work on an event loop of its own, within a time of its own, heard in the caller's thread."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+import time
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+T = TypeVar("T")
+
+_GRACE_S = 1.0
+"""For putting away a connection. Looking up a name cannot be stopped, and is left behind after this time."""
+
+
+def within(
+    seconds: float, work: Callable[[Callable[[str], None]], Coroutine[Any, Any, T]], hear: Callable[[str], None]
+) -> T:
+    """Runs a coroutine in a thread with a loop of its own: the caller may be a notebook, which has a running one.
+
+    Args:
+        seconds: For all of it.
+        work: Gets a function that hands a text to `hear`.
+        hear: Is called in the caller's thread, so that it may draw; what it raises ends the work.
+
+    Raises:
+        TimeoutError: It took longer.
+    """
+    outcome: Future[T] = Future()
+    texts: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+    running: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any] | None]] = []
+
+    async def limited() -> T:
+        running.append((asyncio.get_running_loop(), asyncio.current_task()))
+        async with asyncio.timeout(seconds):
+            return await work(texts.put)
+
+    def run() -> None:
+        try:
+            outcome.set_result(asyncio.run(limited()))
+        except BaseException as exc:  # noqa: BLE001 - handed to the caller's thread, which raises it
+            outcome.set_exception(exc)
+        finally:
+            texts.put(None)
+
+    thread = threading.Thread(target=run, name="akatsuki-model", daemon=True)
+    ends = time.monotonic() + seconds + _GRACE_S
+    thread.start()
+    try:
+        while (text := texts.get(timeout=max(0.0, ends - time.monotonic()))) is not None:
+            hear(text)
+        return outcome.result()
+    except queue.Empty:
+        _cancel(running, thread)
+        raise TimeoutError from None
+    except BaseException:
+        # Ctrl-C in the caller's thread: the request must not go on, it costs.
+        _cancel(running, thread)
+        raise
+    finally:
+        thread.join(_GRACE_S)
+
+
+def _cancel(
+    running: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any] | None]], thread: threading.Thread
+) -> None:
+    for loop, task in running:
+        if task is not None and thread.is_alive() and not loop.is_closed():
+            loop.call_soon_threadsafe(task.cancel)
