@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 MAX_EDITS = 100
 MAX_SOURCE = 256 * 1024
 """Characters of what becomes of a file: far more than may be built."""
-_BEGIN = re.compile(r"[ \t]{0,8}<{5,9} ?SEARCH\b.{0,80}", re.IGNORECASE)
+_BEGIN = re.compile(r"[ \t]{0,8}<{5,9} {0,3}SEARCH\b.{0,80}", re.IGNORECASE)
 _MIDDLE = re.compile(r"[ \t]{0,8}={5,9}[ \t]{0,8}")
-_END = re.compile(r"[ \t]{0,8}>{5,9} ?REPLACE\b.{0,80}", re.IGNORECASE)
+_END = re.compile(r"[ \t]{0,8}>{5,9} {0,3}REPLACE\b.{0,80}", re.IGNORECASE)
 _FENCE = re.compile(r"[ \t]{0,8}(?:`{3,9}|~{3,9})[\w+-]{0,20}[ \t]{0,8}")
 _SHOWN = 60
 _HINT = "It is asked for the whole file next; a larger model is better at this: --model NAME"
@@ -61,7 +61,7 @@ def find_edits(text: str) -> list[Edit]:
     """All blocks of an answer, in its order.
 
     Raises:
-        UnusableReplyError: A block does not end, or there are more than `MAX_EDITS`.
+        UnusableReplyError: A block does not end.
     """
     found: list[Edit] = []
     search: list[str] = []
