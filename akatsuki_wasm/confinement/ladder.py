@@ -153,13 +153,18 @@ class Confinement:
             environment: All of the program's; the caller starts the line with the same one.
             rlimits: Names of `resource` limits without ``RLIMIT_``, with their values; for each of its processes.
         """
-        inner: dict[str, Any] = {"rlimits": dict(rlimits or {})}
-        if self.at_least("strong"):
-            inner |= {"landlock": access.as_landlock(), "seccomp": {"change_modes": access.run_written}}
+        inner = self.own_config(access, rlimits)
         if self.bubblewrap is None:
             return self._launched(inner | {"parent": os.getpid()}, program)
         wrapped = [*self.wrapping(access, environment), *self._launched(inner, program)]
         return self._launched({"parent": os.getpid()}, wrapped)
+
+    def own_config(self, access: Access, rlimits: Mapping[str, int] | None = None) -> dict[str, Any]:
+        """What a program gives to `launcher.confine` to put on all of this but bubblewrap by itself."""
+        config: dict[str, Any] = {"rlimits": dict(rlimits or {})}
+        if self.at_least("strong"):
+            config |= {"landlock": access.as_landlock(), "seccomp": {"change_modes": access.run_written}}
+        return config
 
     def wrapping(self, access: Access, environment: Mapping[str, str]) -> list[str]:
         """The part of bubblewrap in the line, with this interpreter inside, or nothing below full."""

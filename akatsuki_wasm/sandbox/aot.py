@@ -57,6 +57,11 @@ class CompiledFiles:
         self._folder, self._key_file = folder, key_file
         self._said = False
 
+    @property
+    def cache_dir(self) -> Path:
+        """The folder around it, where other parts keep what can be made again."""
+        return self._folder.parent
+
     def load(self, engine: ProcessEngine, digest: str) -> wasmtime.Module | None:
         """The module of that hex sha256 from its file, or None where there is none that fits."""
         return self.load_as(wasmtime.Module.deserialize, engine, digest)

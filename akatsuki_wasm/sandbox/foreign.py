@@ -3,12 +3,17 @@
 Compiling is the worst that a hostile module can do: 45 KB of nested loops keep Cranelift busy for half a minute and a
 million empty functions take gigabytes, and neither can be interrupted in the process itself. The child is a new
 interpreter with next to no environment that limits itself before it reads the module, is killed when the time is over
-or the caller gives up, and answers with the compiled code on its standard output. It costs about 0.1 s, once for each
-module: the result is kept as any compiled module is.
+or the caller gives up, and answers with the compiled code on its standard output. Where the machine can, it is confined
+as a build is (`akatsuki_wasm.confinement`): before it reads the module it gives up sockets and all files but the
+system's libraries. It costs about 0.1 s, once for each module: the result is kept as any compiled module is.
+
+Its answer is native code that the engine will run. So the confinement protects what is here while it compiles; a module
+that could take over the compiler itself would choose that code.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -16,10 +21,13 @@ import sys
 import tempfile
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import wasmtime
 
+from akatsuki_wasm.confinement.ladder import NOTHING, Access, Confinement, interpreter
+from akatsuki_wasm.confinement.probe import find_confinement
 from akatsuki_wasm.contracts import MIB
 from akatsuki_wasm.errors import ExecuteError, InvalidModuleError
 from akatsuki_wasm.sandbox import foreign_child
@@ -43,16 +51,21 @@ _STARTING_S = 30.0
 _ENVIRONMENT = {"RAYON_NUM_THREADS": "4", "MALLOC_ARENA_MAX": "2"}
 """Each thread of the compiler and each arena of the C library reserves address space, of which the child has little."""
 _PATIENCE_S = 0.05
+_NO_CORE, _FILE_BYTES, _FILES = 0, 0, 64
 _START = "import sys; sys.path[:] = {path!r}; from akatsuki_wasm.sandbox import foreign_child; foreign_child.main()"
 
 
-def compile_foreign(engine: ProcessEngine, wasm: bytes) -> wasmtime.Module:
+def compile_foreign(engine: ProcessEngine, wasm: bytes, *, cache_dir: Path | None = None) -> wasmtime.Module:
     """Validates and compiles a module in a child; see `compile_foreign_as`."""
-    return compile_foreign_as(wasmtime.Module.deserialize, engine, wasm)
+    return compile_foreign_as(wasmtime.Module.deserialize, engine, wasm, cache_dir=cache_dir)
 
 
 def compile_foreign_as(
-    deserialize: Callable[[wasmtime.Engine, bytes], T], engine: ProcessEngine | ComponentEngine, wasm: bytes
+    deserialize: Callable[[wasmtime.Engine, bytes], T],
+    engine: ProcessEngine | ComponentEngine,
+    wasm: bytes,
+    *,
+    cache_dir: Path | None = None,
 ) -> T:
     """Validates and compiles in a child.
 
@@ -60,6 +73,7 @@ def compile_foreign_as(
         deserialize: Makes a module or a component of the compiled code.
         engine: That will execute it.
         wasm: Any bytes; the child tells modules and components apart by their header.
+        cache_dir: Where it is remembered how the child can be confined here; None to find out in each process.
 
     Raises:
         InvalidModuleError: The bytes are no module that the engine takes, or compiling them takes more than it may.
@@ -68,10 +82,8 @@ def compile_foreign_as(
     megabytes = len(wasm) / MIB
     cpu_s = int(BASE_CPU_S + CPU_S_PER_MB * megabytes)
     memory = BASE_BYTES + BYTES_PER_BYTE * len(wasm)
-    grown = int(engine.memory == "grown")
-    code, image, said = _run(
-        [str(cpu_s), str(memory), str(int(engine.fuel)), str(grown)], wasm, _STARTING_S + 4 * cpu_s
-    )
+    work = {"fuel": engine.fuel, "grown": engine.memory == "grown"}
+    code, image, said = _run(work, _limits(cpu_s, memory), wasm, _STARTING_S + 4 * cpu_s, cache_dir)
     if code == 0:
         try:
             return deserialize(engine.engine, image)
@@ -84,6 +96,10 @@ def compile_foreign_as(
             ) from exc
     if code == foreign_child.INVALID:
         raise error_of_validation(said)
+    if said.startswith("bwrap: "):
+        raise ExecuteError(
+            f"the sandbox of the compiling child process could not be set up: {said}", hint="run: akatsuki doctor"
+        )
     if code == foreign_child.NOT_STARTED:
         raise ExecuteError(f"the compiling child process failed: {said}", hint="this is a defect: please report it")
     raise InvalidModuleError(
@@ -92,10 +108,38 @@ def compile_foreign_as(
     )
 
 
-def _run(arguments: list[str], wasm: bytes, wall_s: float) -> tuple[int, bytes, str]:
+def _limits(cpu_s: int, memory: int) -> dict[str, int]:
+    """As the launcher takes them: the child writes to its standard output alone, which is no file."""
+    return {"CPU": cpu_s, "AS": memory, "CORE": _NO_CORE, "FSIZE": _FILE_BYTES, "NOFILE": _FILES}
+
+
+def child_command(
+    confinement: Confinement, work: dict[str, Any], rlimits: dict[str, int], *, start: str = _START
+) -> list[str]:
+    """The command line of a child that may import this package, and once it is confined may read nothing more.
+
+    Args:
+        confinement: That it puts on; bubblewrap is around it from its start.
+        work: What `foreign_child.main` takes.
+        rlimits: Its limits.
+        start: The program, with ``{path!r}`` for where it imports from.
+    """
+    path = [os.path.abspath(each) for each in sys.path]  # noqa: PTH100 - links stay: "" is the working folder
+    config: dict[str, Any] = work | {"confine": confinement.own_config(NOTHING, rlimits)}
+    if confinement.bubblewrap is None:
+        config["parent"] = os.getpid()
+    access = Access(read=tuple(map(Path, path)))
+    program = [str(interpreter()), "-I", "-S", "-c", start.format(path=path), json.dumps(config)]
+    return [*confinement.wrapping(access, _ENVIRONMENT), *program]
+
+
+def _run(
+    work: dict[str, Any], rlimits: dict[str, int], wasm: bytes, wall_s: float, cache_dir: Path | None
+) -> tuple[int, bytes, str]:
     """Exit code (negative for a signal), standard output, last line of standard error."""
-    command = [sys.executable, "-I", "-S", "-c", _START.format(path=sys.path), *arguments, str(os.getpid())]
     try:
+        Path(sys.executable).stat()  # before it is asked how it can be confined
+        command = child_command(find_confinement(cache_dir), work, rlimits)
         # A file without a name, not a pipe: `communicate` stops writing when its time is over, and does not go on.
         with tempfile.TemporaryFile() as given:
             given.write(wasm)

@@ -1,34 +1,44 @@
-"""The child process of `akatsuki_wasm.sandbox.foreign`: limits itself, reads a module, writes the compiled code.
+"""The child process of `akatsuki_wasm.sandbox.foreign`: confines itself, reads a module, writes the compiled code.
 
-Arguments: processor seconds, bytes of address space, 1 to count fuel, 1 for memories without a reservation, process id
-of the parent.
+Its argument is a JSON object: ``fuel`` and ``grown`` (memories without a reservation) of the engine, ``confine`` for
+`akatsuki_wasm.confinement.launcher.confine`, and ``parent``, the process that must outlive it, where nothing else sees
+to that.
 """
 
 from __future__ import annotations
 
-import ctypes
+import json
 import os
-import resource
 import signal
 import sys
+from importlib import import_module
+from typing import Any, Literal
 
-INVALID, NOT_STARTED = 3, 4
-"""Exit codes: the engine refuses the module, with the reason on standard error; the child itself failed."""
-_PR_SET_PDEATHSIG = 1
-_NO_CORE, _FILE_BYTES, _FILES = 0, 0, 64
+from akatsuki_wasm.confinement import launcher
+
+INVALID, NOT_STARTED, _OUT_OF_MEMORY = 3, 4, 5
+"""Exit codes: the engine refuses the module, with the reason on standard error; the child itself failed; its memory was
+used up, which the parent takes for what it is as it takes a signal."""
+
+_NEEDED = (
+    "wasmtime.component",
+    "akatsuki_wasm.component_binary",
+    "akatsuki_wasm.sandbox.engine",
+    "akatsuki_wasm.sandbox.component.engine",
+)
+"""What `_compile` imports, which it could not do once there are no files."""
 
 
 def main() -> None:
     """Does its work and ends the process."""
-    cpu_s, memory, fuel, grown, parent = map(int, sys.argv[1:6])
+    config: dict[str, Any] = json.loads(sys.argv[1])
     try:
-        _confine(cpu_s, memory, parent)
-        wasm = sys.stdin.buffer.read()
-        image = _compile(wasm, fuel=bool(fuel), grown=bool(grown))
+        prepare(config)
+        image = _compile(sys.stdin.buffer.read(), fuel=config["fuel"], grown=config["grown"])
     except ValueError as exc:
         _end(INVALID, str(exc))
     except MemoryError:
-        os.kill(os.getpid(), signal.SIGKILL)  # as a limit that was met in native code ends it
+        _end(_OUT_OF_MEMORY)
     except BaseException as exc:  # noqa: BLE001 - the parent gets one line of it
         _end(NOT_STARTED, f"{type(exc).__name__}: {exc}")
     with os.fdopen(1, "wb") as out:
@@ -36,19 +46,19 @@ def main() -> None:
     _end(0)
 
 
-def _confine(cpu_s: int, memory: int, parent: int) -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
-        if os.getppid() != parent:  # it died before the line above
+def prepare(config: dict[str, Any]) -> None:
+    """Ties itself to its parent, loads all that it will need, and gives up everything else.
+
+    Raises:
+        OSError: The kernel does not confine it.
+    """
+    if "parent" in config:
+        launcher.die_with_parent(signal.SIGKILL)
+        if os.getppid() != config["parent"]:  # it died before the line above
             os._exit(NOT_STARTED)
-    limits = {"CPU": cpu_s, "CORE": _NO_CORE, "FSIZE": _FILE_BYTES, "NOFILE": _FILES}
-    if sys.platform != "darwin":  # the kernel there refuses every value
-        limits["AS"] = memory
-    for name, value in limits.items():
-        kind = getattr(resource, f"RLIMIT_{name}")
-        _, hard = resource.getrlimit(kind)
-        limit = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(kind, (limit, limit))
+    for name in _NEEDED:
+        import_module(name)
+    launcher.confine(config["confine"])
 
 
 def _compile(wasm: bytes, *, fuel: bool, grown: bool) -> bytes:
@@ -60,17 +70,17 @@ def _compile(wasm: bytes, *, fuel: bool, grown: bool) -> bytes:
     import wasmtime.component
 
     from akatsuki_wasm import component_binary
+    from akatsuki_wasm.sandbox.component.engine import component_configuration
     from akatsuki_wasm.sandbox.engine import configuration
 
     if wasm[:4] != b"\0asm":  # wasmtime-py would take WebAssembly text here
         raise ValueError(f"expected to begin with \\0asm, got {wasm[:4]!r}")
+    memory: Literal["grown", "reserved"] = "grown" if grown else "reserved"
     try:
         if component_binary.is_component(wasm):
-            from akatsuki_wasm.sandbox.component.engine import component_configuration
-
-            engine = wasmtime.Engine(component_configuration("grown" if grown else "reserved", fuel=fuel))
+            engine = wasmtime.Engine(component_configuration(memory, fuel=fuel))
             return bytes(wasmtime.component.Component(engine, wasm).serialize())
-        engine = wasmtime.Engine(configuration("grown" if grown else "reserved", fuel=fuel))
+        engine = wasmtime.Engine(configuration(memory, fuel=fuel))
         return bytes(wasmtime.Module(engine, wasm).serialize())
     except wasmtime.WasmtimeError as exc:
         raise ValueError(str(exc)) from exc

@@ -53,7 +53,7 @@ def load(engine: ProcessEngine, module: ExecutableModule, files: CompiledFiles |
     made = (
         with_large_stack(lambda: compile_bytes(engine.engine, wasm))
         if module.built_here
-        else (compile_foreign(engine, wasm))
+        else compile_foreign(engine, wasm, cache_dir=None if files is None else files.cache_dir)
     )
     _refuse_vectors(wasm)
     log.debug("compiled %s, %d bytes, in %.1f ms", got[:12], len(wasm), (time.perf_counter() - started) * 1e3)

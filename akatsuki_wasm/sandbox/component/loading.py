@@ -48,7 +48,8 @@ def load_component(
     outline = component_binary.read(wasm)
     made = None if files is None else files.load_as(component.Component.deserialize, engine, got)
     if made is None:
-        made = compile_foreign_as(component.Component.deserialize, engine, wasm)
+        cache_dir = None if files is None else files.cache_dir
+        made = compile_foreign_as(component.Component.deserialize, engine, wasm, cache_dir=cache_dir)
         if files is not None:
             files.save(made, engine, got)
     return made, outline
