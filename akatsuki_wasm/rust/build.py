@@ -12,6 +12,7 @@ import errno
 import logging
 import os
 import re
+import shutil
 import signal
 import tomllib
 from dataclasses import dataclass
@@ -25,8 +26,9 @@ from akatsuki_wasm.errors import BuildError, BuildTimeoutError, CompileError
 from akatsuki_wasm.rust.build_access import build_access
 from akatsuki_wasm.rust.build_folder import private_folder
 from akatsuki_wasm.rust.build_process import Finished, run
-from akatsuki_wasm.rust.crates_source import damaged_hint, source_arguments
+from akatsuki_wasm.rust.crates_source import damaged_hint, search_path, source_arguments
 from akatsuki_wasm.rust.diagnostics import MessageReader
+from akatsuki_wasm.rust.host_linker import write_host_linker
 from akatsuki_wasm.rust.toolchain import INSTALL_HINT, TARGET, Toolchain
 
 if TYPE_CHECKING:
@@ -257,9 +259,13 @@ def _environment(toolchain: Toolchain, work: Path, crates: BuildCrates | None) -
     if crates is not None:
         places = dict.fromkeys((crates.sources, crates.sources.resolve()))
         flags += [f"--remap-path-prefix={place}=/crates" for place in places]
+    path = search_path(toolchain)
+    if crates is not None and crates.runs_programs and (cc := shutil.which("cc", path=path)):
+        write_host_linker(work / "bin", cc)
+        path = f"{work / 'bin'}{os.pathsep}{path}"
     profile = {f"CARGO_PROFILE_RELEASE_{name.upper().replace('-', '_')}": value for name, value in PROFILE.items()}
     return {
-        "PATH": os.pathsep.join(dict.fromkeys([str(toolchain.rustc.parent), "/usr/bin", "/bin"])),
+        "PATH": path,
         "HOME": str(work / "home"),
         "TMPDIR": str(work / "tmp"),
         # The compiler's own libraries: without a /proc, the loader does not know where the compiler is.
