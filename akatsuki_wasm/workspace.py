@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from akatsuki_wasm.designing import BaseLike
     from akatsuki_wasm.registry.models import Generation
     from akatsuki_wasm.registry.registry import Registry
+    from akatsuki_wasm.verifying import Verification
 
 
 def open(  # noqa: A001 - reads as akatsuki_wasm.open(), as PIL.Image.open does
@@ -305,6 +306,23 @@ class Workspace:
         self.executor.check_permission(module)
         artifact = Artifact(module.wasm, module.manifest, module.source, module.provenance)
         return self.pipeline.check(artifact, checks, module.name)
+
+    def verify(self, module: Module | str) -> Verification:
+        """Rebuilds a module from its stored source and compares the bytes.
+
+        Args:
+            module: A module, or the name of a stored one.
+
+        Returns:
+            Whether the bytes are the same; where not, why.
+
+        Raises:
+            NotFoundError: There is none that the acting user may read.
+            ToolchainError: There is no toolchain to rebuild it with.
+        """
+        from akatsuki_wasm.verifying import verify
+
+        return verify(self.load(module) if isinstance(module, str) else module, self.pipeline)
 
     def deploy(
         self,

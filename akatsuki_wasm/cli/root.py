@@ -26,6 +26,7 @@ COMMANDS = {
     "history": (f"{_HERE}.history:history", "Show what was executed."),
     "generations": (f"{_HERE}.generations:generations", "Show what became of prompts, and what it took."),
     "build": (f"{_HERE}.build:build", "Build a Rust file to wasm."),
+    "verify": (f"{_HERE}.verify:verify", "Rebuild a module from its source and compare."),
     "deploy": (f"{_HERE}.build:deploy", "Store a .wasm file in the registry."),
     "pipeline": (f"{_HERE}.pipeline:pipeline", "Run notebooks from prompt to result."),
     "plugins": (f"{_HERE}.plugins:plugins", "List plugins, start a new one."),
