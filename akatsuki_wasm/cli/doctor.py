@@ -87,6 +87,24 @@ def _toolchain(session: Session, settings: Settings) -> tuple[State, str, str]:
     return "ok", found.chosen.description, ""
 
 
+def _build_sandbox(session: Session, settings: Settings) -> tuple[State, str, str]:
+    from akatsuki_wasm.confinement.ladder import LEVELS
+    from akatsuki_wasm.confinement.probe import find_confinement, forget
+
+    forget(settings.cache_dir)  # whoever asks may just have changed something
+    found = find_confinement(settings.cache_dir)
+    found.require(settings.require_sandbox)
+    if found.level == "basic":
+        detail = f"{found}; the compiler could read your files if the lint has a hole"
+    else:
+        detail = f"{found}; tried now: a program inside reads no file outside, opens no socket, reaches no process"
+    if found.level == LEVELS[-1]:
+        return "ok", detail, ""
+    higher = LEVELS[LEVELS.index(found.level) + 1]
+    hint = f"For {higher}: {found.hints[higher]} ({found.lacking[higher]})."
+    return "ok" if found.at_least("strong") else "warn", detail, hint
+
+
 def _sandbox(session: Session, settings: Settings) -> tuple[State, str, str]:
     from importlib.metadata import version
 
@@ -151,6 +169,7 @@ def _can_write(folder: Path) -> bool:
 
 CHECKS: dict[str, Callable[[Session, Settings], tuple[State, str, str]]] = {
     "toolchain": _toolchain,
+    "build sandbox": _build_sandbox,
     "sandbox": _sandbox,
     "registry": _registry,
     "cache": _cache,

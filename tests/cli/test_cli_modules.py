@@ -115,7 +115,7 @@ def test_doctor(akatsuki: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "sk-never-shown" not in done.out + done.err
     assert re.search(r"^ok    language model  OPENAI_API_KEY is set", done.out, re.MULTILINE)
     names = [each["name"] for each in akatsuki("doctor", "--json").json["checks"]]
-    assert names == ["toolchain", "sandbox", "registry", "cache", "plugins", "language model"]
+    assert names == ["toolchain", "build sandbox", "sandbox", "registry", "cache", "plugins", "language model"]
     monkeypatch.setenv("AKATSUKI_DATA_DIR", "/proc/akatsuki")
     broken = {each["name"]: each for each in akatsuki("doctor", "--json").json["checks"]}
     assert broken["registry"]["state"] == "fail"
