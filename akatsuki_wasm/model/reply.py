@@ -179,7 +179,9 @@ def _written(spoken: str, last_source: str | None) -> _Parts:
     around = around if blocks else spoken
     named = _NAME.search(around)
     examples = tuple(each[1].rstrip("` *") for each in _EXAMPLE.finditer(around))
-    return _Parts(rust or _plain(spoken), named[1] if named else "", examples=examples[: 2 * MAX_EXAMPLES])
+    if not rust and not changes:
+        rust = _plain(spoken)
+    return _Parts(rust, named[1] if named else "", examples=examples[: 2 * MAX_EXAMPLES])
 
 
 def _edited(edits: list[Edit], last_source: str | None) -> str:
