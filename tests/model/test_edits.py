@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from akatsuki_wasm.errors import UnusableReplyError
@@ -126,6 +126,7 @@ def test_edits_are_counted_and_what_becomes_of_the_file_is_limited() -> None:
 LINES = st.lists(st.sampled_from(["a", "b", "  a", "", "c ", "{", "}"]), min_size=1, max_size=8)
 
 
+@settings(deadline=None)
 @given(LINES, LINES, LINES)
 def test_an_edit_that_fits_changes_one_place_and_any_other_is_refused(
     source: list[str], search: list[str], replace: list[str]

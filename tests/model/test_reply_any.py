@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from akatsuki_wasm.contracts import MODULE_NAME
@@ -18,8 +18,8 @@ PIECES = st.sampled_from(
     [
         "```", "```rust\n", "~~~", "\n", "pub fn f() {}", "fn g(", "{", "}", '"rust":', "name:", "///", "//!",
         "<think>", "</think>\n", '{"rust": "', "\\ud800", "\ud800", "\r", "\x00", "`", "*", " ", "あ",
-        "<<<<<<< SEARCH\n", "\n=======\n", "\n>>>>>>> REPLACE\n", '"edits": [', '{"search": "', '", "replace": "', '"}', "]", ",",
-        "example: f() == 3\n", "\\",
+        "<<<<<<< SEARCH\n", "\n=======\n", "\n>>>>>>> REPLACE\n", '"edits": [', '{"search": "', '", "replace": "', '"}', "]",
+        ",", "example: f() == 3\n", "\\",
     ]
 )  # fmt: skip
 
@@ -41,6 +41,7 @@ def read_anything(text: str, last_source: str | None = None) -> None:
 LAST = st.sampled_from([None, "pub fn f() {}\n", VINTAGE.rust])
 
 
+@settings(deadline=None)
 @given(st.one_of(st.text(st.characters()), st.lists(PIECES, max_size=30).map("".join)), LAST)
 def test_any_text_is_a_reply_or_an_unusable_one(text: str, last_source: str | None) -> None:
     read_anything(text, last_source)
@@ -56,6 +57,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(KEYS, JSON), LAST)
 def test_any_json_is_a_reply_or_an_unusable_one(value: dict[str, object], last_source: str | None) -> None:
     read_anything(json.dumps(value), last_source)
@@ -65,6 +67,7 @@ ANSWERS = [text for each in (*GOOD[:3], *BROKEN[:3]) for text in (each.reply, ea
 ANSWERS += [each.structured for each in GOOD[:3]] + [each.mend for each in BROKEN] + [BROKEN[0].structured_mend]
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(ANSWERS),
     st.lists(st.tuples(st.integers(0, 3000), st.integers(0, 40), st.text(max_size=3) | PIECES), max_size=6),
