@@ -30,6 +30,7 @@ COMMANDS = {
     "deploy": (f"{_HERE}.build:deploy", "Store a .wasm file in the registry."),
     "pipeline": (f"{_HERE}.pipeline:pipeline", "Run notebooks from prompt to result."),
     "plugins": (f"{_HERE}.plugins:plugins", "List plugins, start a new one."),
+    "eval": (f"{_HERE}.eval:evaluate", "Measure how well a generator turns prompts into right modules."),
     "db": (f"{_HERE}.db:db", "Migrate and inspect the registry's database."),
     "toolchain": (f"{_HERE}.toolchain:toolchain", "Install Rust for wasm32, or see what is there."),
     "doctor": (f"{_HERE}.doctor:doctor", "Check that everything works and say what to do."),
