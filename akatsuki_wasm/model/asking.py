@@ -133,14 +133,14 @@ class Arriving:
         asking: How the model is asked.
         secrets: What must not be readable in the text.
         on_text: Hears the text piece by piece.
+        started: When it was first asked, on the performance counter.
     """
 
-    def __init__(self, asking: Asking, secrets: Sequence[str], on_text: Callable[[str], None]) -> None:
-        self._asking, self._on_text = asking, on_text
+    def __init__(self, asking: Asking, secrets: Sequence[str], on_text: Callable[[str], None], started: float) -> None:
+        self._asking, self._on_text, self._started = asking, on_text, started
         self._hiding = Hiding(secrets)
         self._pieces: list[str] = []
         self._length = 0
-        self._started = time.perf_counter()
         self._seconds: float | None = None
         self.api: Api = "responses"
         self.sent: tuple[Message, ...] = ()

@@ -95,7 +95,8 @@ class _Talk:
         self.learnt = Learnt(server.shown, asking.cache_dir)
         self.deadline = time.monotonic() + asking.timeout_s
         self.last_status: int | None = None
-        self.arriving = Arriving(asking, server.secrets, lambda _: None)
+        self.started = time.perf_counter()
+        self.arriving = Arriving(asking, server.secrets, lambda _: None, self.started)
 
     async def ask(self, hear: Callable[[str], None]) -> None:
         """Asks through the interface that the server has."""
@@ -130,7 +131,7 @@ class _Talk:
         lacks = self.learnt.lacks(*place) | ({"max_tokens"} if self.server.is_hosted else set())
         while True:
             schema = uses_schema(self.asking, lacks)
-            arriving = self.arriving = Arriving(self.asking, self.server.secrets, hear)
+            arriving = self.arriving = Arriving(self.asking, self.server.secrets, hear, self.started)
             arriving.api, arriving.sent = api, tuple(self.question.wording(schema=schema))
             arriving.schema = schema
             try:

@@ -5,18 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from akatsuki_wasm.contracts import GuestSource
-from akatsuki_wasm.errors import GenerateError, UnusableReplyError
+from akatsuki_wasm.errors import AkatsukiError, GenerateError
+from akatsuki_wasm.model.answers import source_of
 from akatsuki_wasm.model.asking import Question
+from akatsuki_wasm.model.choosing import order, uses_schema
+from akatsuki_wasm.model.learnt import Learnt
 from akatsuki_wasm.model.prompts import render
 from akatsuki_wasm.model.replay import recall, remember, reply_key
-from akatsuki_wasm.model.reply import MAX_DESCRIPTION, read_reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from akatsuki_wasm.contracts import Exchange, Feedback, GenerationContext, GenerationRequest
+    from akatsuki_wasm.contracts import Exchange, Feedback, GenerationContext, GenerationRequest, GuestSource
     from akatsuki_wasm.model.asking import Asking
     from akatsuki_wasm.model.prompts import Rendered
     from akatsuki_wasm.model.server import ModelServer
@@ -48,28 +49,34 @@ def generate(
         UnusableReplyError: It refuses, its answer is cut off, or it holds no Rust function.
         LockError: Nothing may be asked, and the answer is not known.
     """
-    plain = render(request, feedback, folder=prompts_dir)
-    strict = plain if asking.schema == "off" else render(request, feedback, folder=prompts_dir, structured=True)
-    exchange = _answer(plain, strict, context, asking, find_server)
+
+    def rendered(*, structured: bool) -> Rendered:
+        return render(request, feedback, folder=prompts_dir, structured=structured)
+
+    exchange = _answer(rendered, context, asking, find_server)
+    return replace(source_of(exchange, request, feedback, generator=NAME), usage=_usage(exchange))
+
+
+def conversation(
+    request: GenerationRequest,
+    feedback: Feedback | None,
+    *,
+    asking: Asking,
+    find_server: Callable[[], ModelServer],
+    prompts_dir: Path | None = None,
+) -> Rendered:
+    """What `generate` would send first, to look at: nothing is asked, and there need be no server."""
     try:
-        reply = read_reply(exchange.reply)
-    except UnusableReplyError as exc:
-        exc.exchange = exchange
-        raise
-    return GuestSource(
-        rust=reply.rust,
-        name=request.name or reply.name,
-        description=reply.description or " ".join(request.prompt.split())[:MAX_DESCRIPTION],
-        generator=NAME,
-        usage=_usage(exchange),
-        exchange=exchange,
-        crates=request.crates,
-    )
+        learnt = Learnt(find_server().shown, asking.cache_dir)
+    except AkatsukiError:
+        structured = asking.schema != "off"
+    else:
+        structured = uses_schema(asking, learnt.lacks(order(asking, learnt)[0], asking.model))
+    return render(request, feedback, folder=prompts_dir, structured=structured)
 
 
 def _answer(
-    plain: Rendered,
-    strict: Rendered,
+    rendered: Callable[..., Rendered],
     context: GenerationContext,
     asking: Asking,
     find_server: Callable[[], ModelServer],
@@ -77,12 +84,12 @@ def _answer(
     """The answer from memory, or else from the model.
 
     Args:
-        plain: The conversation where the answer is free text.
-        strict: The conversation where it is held to a schema.
-        context: Who hears it, and where answers are remembered.
+        rendered: The conversation, ``structured`` or not.
+        context: Who hears the answer, and where answers are remembered.
         asking: The model, and how it is asked.
         find_server: Where the model is.
     """
+    plain = rendered(structured=False)
     key = reply_key(plain.messages, asking)
     known = recall(key, plain.messages, asking, context)
     if known is not None:
@@ -90,6 +97,8 @@ def _answer(
     server = find_server()
     # Imported here because the openai package takes half a second, which a remembered answer does not need.
     from akatsuki_wasm.model.client import complete
+
+    strict = plain if asking.schema == "off" else rendered(structured=True)
 
     def marked(exchange: Exchange) -> Exchange:
         used = strict if exchange.parameters.get("schema") else plain

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from akatsuki_wasm.hookspecs import hookimpl
 
@@ -35,9 +35,23 @@ class OpenAiPlugin:
         if not self._is_meant(request):
             return None
         # Imported here because templates and what reads answers take their time, which other generators need not pay.
+        from akatsuki_wasm.model.generator import generate
+
+        return generate(request, feedback, context, **self._how(request))
+
+    @hookimpl(trylast=True)
+    def akatsuki_render_prompt(self, request: GenerationRequest, feedback: Feedback | None) -> Sequence[Message] | None:
+        """What the model would be asked, or None where another generator is meant."""
+        if not self._is_meant(request):
+            return None
+        from akatsuki_wasm.model.generator import conversation
+
+        return conversation(request, feedback, **self._how(request)).messages
+
+    def _how(self, request: GenerationRequest) -> dict[str, Any]:
+        """How models are asked, by the settings and the request's model."""
         from akatsuki_wasm.config import load_settings
         from akatsuki_wasm.model.asking import Asking, Parameters
-        from akatsuki_wasm.model.generator import generate
         from akatsuki_wasm.model.server import DEFAULT_MODEL, find_server
 
         settings = self._settings or load_settings()
@@ -49,23 +63,11 @@ class OpenAiPlugin:
             timeout_s=settings.model_timeout_s,
             cache_dir=settings.cache_dir,
         )
-        return generate(
-            request,
-            feedback,
-            context,
-            asking=asking,
-            find_server=lambda: find_server(os.environ),
-            prompts_dir=settings.prompts_dir,
-        )
-
-    @hookimpl(trylast=True)
-    def akatsuki_render_prompt(self, request: GenerationRequest, feedback: Feedback | None) -> Sequence[Message] | None:
-        """What the model would be asked, or None where another generator is meant."""
-        if not self._is_meant(request):
-            return None
-        from akatsuki_wasm.model.prompts import messages
-
-        return messages(request, feedback)
+        return {
+            "asking": asking,
+            "find_server": lambda: find_server(os.environ),
+            "prompts_dir": settings.prompts_dir,
+        }
 
     def _is_meant(self, request: GenerationRequest) -> bool:
         default = "" if self._settings is None else self._settings.default_generator
