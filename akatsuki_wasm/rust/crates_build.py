@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from akatsuki_wasm import binary
-from akatsuki_wasm.errors import BuildError, ToolchainError
+from akatsuki_wasm.contracts import Diagnostic
+from akatsuki_wasm.errors import SourceRejectedError, ToolchainError
 from akatsuki_wasm.rust.build import BuildCrates
 from akatsuki_wasm.rust.crates_manifest import dependencies
 from akatsuki_wasm.rust.crates_source import search_path
@@ -92,22 +93,26 @@ def refuse_additions(wasm: bytes, interface: GuestInterface, used: Sequence[Crat
         used: The crates that its source names.
 
     Raises:
-        BuildError: Names them.
+        SourceRejectedError: Names them.
     """
     outline = binary.read(wasm)
     if outline.imports:
-        raise BuildError(
+        raise _rejected(
             f"{_names(used)} {_makes(used)} the module import what no sandbox gives: {_shown(outline.imports)}",
-            hint="Use a crate, or features of it, without a clock, randomness, files and JavaScript.",
+            "Use a crate, or features of it, without a clock, randomness, files and JavaScript.",
         )
     own = {name for each in interface.functions for name in (each.batch, EXPORT_PREFIX + each.export)}
     own |= {f"cabi_post_{each.export}" for each in interface.functions}
     foreign = [each.name for each in outline.exports if each.name not in own | _OWN_EXPORTS]
     if foreign:
-        raise BuildError(
+        raise _rejected(
             f"{_names(used)} {_makes(used)} the module export what its source does not: {_shown(foreign)}",
-            hint="Use a crate, or features of it, that exports nothing.",
+            "Use a crate, or features of it, that exports nothing.",
         )
+
+
+def _rejected(message: str, hint: str) -> SourceRejectedError:
+    return SourceRejectedError(message, problems=[Diagnostic("error", message, code="crate", help=hint)], hint=hint)
 
 
 def _require_sandbox(used: Sequence[Crate], programs: Sequence[ReachedPackage], confinement: Confinement) -> None:

@@ -51,6 +51,8 @@ def resolve_error(finished: Finished, timeout_s: float) -> AkatsukiError:
         )
     if _LOCKED.search(text):
         return ConfigError("the lock of the crates does not fit the setting crates", hint=RELOCK_HINT)
+    if "failed to parse lock file" in text:
+        return ConfigError("the lock of the crates is no lock file", hint="Run: akatsuki crates lock --update")
     if _FULL in text:
         return BuildError("the disk is full: the permitted crates cannot be stored", hint="Free some disk space.")
     # Of a chain of causes the last one says what happened.

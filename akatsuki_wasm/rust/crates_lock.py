@@ -65,9 +65,11 @@ def read_lock(text: str, crates: Sequence[Crate], *, where: str) -> tuple[Packag
         packages = tuple(_package(each, where) for each in entries if each["name"] != PACKAGE)
         names = {each["name"] for each in entries}
     except (tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError) as exc:
-        raise ConfigError(f"{where} is no lock of crates: {exc}", hint=RELOCK_HINT) from exc
+        raise ConfigError(f"{where} is no lock of crates: {exc}", hint=f"{RELOCK_HINT} --update") from exc
     if PACKAGE not in names:
-        raise ConfigError(f"{where} is the lock of another program: it has no package {PACKAGE}", hint=RELOCK_HINT)
+        raise ConfigError(
+            f"{where} is the lock of another program: it has no package {PACKAGE}", hint=f"{RELOCK_HINT} --update"
+        )
     locked = {(each.name, each.version) for each in packages}
     for crate in crates:
         if (crate.name, crate.version) not in locked:

@@ -12,6 +12,8 @@ import hashlib
 import json
 import os
 import re
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from akatsuki_wasm.errors import BuildError, ConfigError
@@ -24,7 +26,6 @@ from akatsuki_wasm.rust.crates_vendored import LOCK, MANIFEST, VENDOR, VendoredC
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
     from akatsuki_wasm.contracts import Crate
     from akatsuki_wasm.rust.toolchain import Toolchain
@@ -60,38 +61,82 @@ def resolve(
         BuildError: The registry cannot be reached, or the cache cannot be written.
     """
     pinned = read_pinned(lock, crates)
-    root = cache_dir / "crates"
-    free = root / _key(crates, toolchain, None)
-    is_free = pinned is None or _lock_of(free) == pinned
-    folder = free if is_free else root / _key(crates, toolchain, pinned)
+    folder = _place(crates, toolchain, cache_dir, pinned)
     try:
         if not (folder / MANIFEST).is_file():
             report(f"fetching {', '.join(each.name for each in crates)} from the crate registry")
-            _fetch(folder, crates, toolchain, pinned, locked=pinned is not None)
+            _fetch(folder, crates, toolchain, pinned)
         return VendoredCrates.open(folder, crates)
     except OSError as exc:
-        raise _storage_error(root, exc) from exc
+        raise _storage_error(folder.parent, exc) from exc
 
 
-def relock(crates: Sequence[Crate], toolchain: Toolchain, cache_dir: Path, *, base: str | None) -> str:
-    """The text of a new lock.
+def find_resolved(
+    crates: Sequence[Crate], toolchain: Toolchain, cache_dir: Path, *, lock: Path | None = None
+) -> VendoredCrates | None:
+    """What `resolve` would give without the network, or None where it has to be fetched first.
+
+    Args:
+        crates: At least one.
+        toolchain: As for `resolve`.
+        cache_dir: As for `resolve`.
+        lock: As for `resolve`.
+
+    Raises:
+        ConfigError: The lock does not fit the crates.
+    """
+    try:
+        return VendoredCrates.open(_place(crates, toolchain, cache_dir, read_pinned(lock, crates)), crates)
+    except OSError:
+        return None
+
+
+def relock(crates: Sequence[Crate], toolchain: Toolchain, cache_dir: Path, *, lock: Path, update: bool) -> str:
+    """The text of a new lock; the sources that it names are kept for the builds to come.
 
     Args:
         crates: At least one.
         toolchain: Whose cargo does it.
         cache_dir: The user's cache folder.
-        base: A lock whose versions are kept where they still fit, or None for the newest versions.
+        lock: The lock of before, whose versions are kept where they still fit; where there is none, those that
+            builds on this machine have used.
+        update: Take the newest versions instead.
 
     Raises:
-        ConfigError: A crate, version or feature does not exist.
+        ConfigError: A crate, version or feature does not exist, or the lock of before is none.
         BuildError: The registry cannot be reached, or the cache cannot be written.
     """
+    base = None
+    if not update:
+        base = _lock_file(lock) or _lock_of(_place(crates, toolchain, cache_dir, None))
+    root = cache_dir / "crates"
     try:
-        with private_folder(cache_dir / "crates") as work:
-            _vendor(work, crates, toolchain, base, locked=False)
-            return (work / "made" / LOCK).read_text("utf-8")
+        with private_folder(root) as work:
+            text = _vendor(work, crates, toolchain, base, locked=False)
+            _keep(work, _place(crates, toolchain, cache_dir, text))
+            return text
     except OSError as exc:
-        raise _storage_error(cache_dir / "crates", exc) from exc
+        raise _storage_error(root, exc) from exc
+
+
+def write_lock(lock: Path, text: str) -> bool:
+    """Writes a lock file whole; gives whether it is another one than before.
+
+    Raises:
+        ConfigError: It cannot be written.
+    """
+    if _lock_of(lock.parent, lock.name) == text:
+        return False
+    try:
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=lock.parent, delete=False) as new:
+            new.write(text)
+        Path(new.name).chmod(0o644)
+        Path(new.name).replace(lock)
+    except OSError as exc:
+        raise ConfigError(
+            f"{lock} cannot be written: {exc.strerror or exc}", hint="Set crates_lock to a file that you can write."
+        ) from exc
+    return True
 
 
 def read_pinned(lock: Path | None, crates: Sequence[Crate]) -> str | None:
@@ -100,16 +145,27 @@ def read_pinned(lock: Path | None, crates: Sequence[Crate]) -> str | None:
     Raises:
         ConfigError: It cannot be read, or does not fit the crates.
     """
-    if lock is None:
-        return None
+    text = None if lock is None else _lock_file(lock)
+    if text is not None:
+        read_lock(text, crates, where=str(lock))
+    return text
+
+
+def _lock_file(lock: Path) -> str | None:
     try:
-        text = lock.read_text("utf-8")
+        return lock.read_text("utf-8")
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as exc:
         raise ConfigError(f"{lock} cannot be read: {exc}", hint="Mend or remove it.") from exc
-    read_lock(text, crates, where=str(lock))
-    return text
+
+
+def _place(crates: Sequence[Crate], toolchain: Toolchain, cache_dir: Path, pinned: str | None) -> Path:
+    """The folder of these crates; one that was resolved freely serves the lock that says the same."""
+    free = cache_dir / "crates" / _key(crates, toolchain, None)
+    if pinned is None or _lock_of(free) == pinned:
+        return free
+    return free.with_name(_key(crates, toolchain, pinned))
 
 
 def _key(crates: Sequence[Crate], toolchain: Toolchain, pinned: str | None) -> str:
@@ -117,31 +173,35 @@ def _key(crates: Sequence[Crate], toolchain: Toolchain, pinned: str | None) -> s
     return hashlib.sha256(json.dumps([_RECIPE, said, toolchain.version, pinned]).encode()).hexdigest()[:32]
 
 
-def _lock_of(folder: Path) -> str | None:
+def _lock_of(folder: Path, name: str = LOCK) -> str | None:
     try:
-        return (folder / LOCK).read_text("utf-8")
-    except OSError:
+        return (folder / name).read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
         return None
 
 
-def _fetch(folder: Path, crates: Sequence[Crate], toolchain: Toolchain, pinned: str | None, *, locked: bool) -> None:
+def _fetch(folder: Path, crates: Sequence[Crate], toolchain: Toolchain, pinned: str | None) -> None:
     with private_folder(folder.parent) as work:
-        _vendor(work, crates, toolchain, pinned, locked=locked)
-        made = work / "made"
-        read_lock((made / LOCK).read_text("utf-8"), crates, where="the resolved lock")
-        for path in (made / VENDOR).rglob("*"):
-            if path.is_file():
-                path.chmod(0o444)
-        try:
-            made.rename(folder)
-        except OSError as exc:
-            # Somebody else was faster; theirs is what others may have built with already.
-            if exc.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-                raise
+        _vendor(work, crates, toolchain, pinned, locked=pinned is not None)
+        _keep(work, folder)
 
 
-def _vendor(work: Path, crates: Sequence[Crate], toolchain: Toolchain, lock: str | None, *, locked: bool) -> None:
-    """Makes ``work/made``: the package, its lock and the sources."""
+def _keep(work: Path, folder: Path) -> None:
+    """Puts what `_vendor` made in its place, where it is not there already."""
+    made = work / "made"
+    for path in (made / VENDOR).rglob("*"):
+        if path.is_file():
+            path.chmod(0o444)
+    try:
+        made.rename(folder)
+    except OSError as exc:
+        # Somebody else was faster; theirs is what others may have built with already.
+        if exc.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+
+
+def _vendor(work: Path, crates: Sequence[Crate], toolchain: Toolchain, lock: str | None, *, locked: bool) -> str:
+    """Makes ``work/made``: the package, its lock and the sources; gives the lock."""
     made = work / "made"
     made.mkdir()
     for name, text in resolving_package(crates).items():
@@ -159,6 +219,9 @@ def _vendor(work: Path, crates: Sequence[Crate], toolchain: Toolchain, lock: str
     )
     if finished.code != 0 or finished.timed_out:
         raise resolve_error(finished, _TIMEOUT_S)
+    text = (made / LOCK).read_text("utf-8")
+    read_lock(text, crates, where="the resolved lock")
+    return text
 
 
 def _environment(user: Mapping[str, str], toolchain: Toolchain, work: Path) -> dict[str, str]:

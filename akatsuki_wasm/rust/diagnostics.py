@@ -51,7 +51,7 @@ class MessageReader:
             names = [name for name in record.get("filenames", ()) if name.endswith(".wasm")]
             self.artifact = names[0] if names else self.artifact
         elif record.get("reason") == "compiler-message":
-            self._take(record["message"])
+            self._take(record["message"], _foreign_crate(record))
 
     @property
     def has_enough(self) -> bool:
@@ -75,15 +75,31 @@ class MessageReader:
         """Whether it is one more warning than is kept; told without parsing, as there may be tens of thousands."""
         return len(self._kept["warning"]) >= self._limit and b'"level":"error' not in line and b'"spans":' in line
 
-    def _take(self, message: Mapping[str, Any]) -> None:
+    def _take(self, message: Mapping[str, Any], crate: str) -> None:
         level = "error" if str(message.get("level", "")).startswith("error") else str(message.get("level", ""))
         if level not in self._kept or _SUMMARY.match(message["message"]):
             return
         if len(self._kept[level]) >= self._limit:
             self.dropped += 1
             return
-        internal, diagnostic = _diagnostic(level, message)
+        internal, diagnostic = _diagnostic_of_crate(level, message, crate) if crate else _diagnostic(level, message)
         self._kept[level].append((internal, diagnostic))
+
+
+def _foreign_crate(record: Mapping[str, Any]) -> str:
+    """The name and version of the crate that a message is about, or empty where it is the module's own.
+
+    The format is that of The Cargo Book, "Package ID Specifications".
+    """
+    place, _, package = str(record.get("package_id", "")).rpartition("#")
+    return package.replace("@", " ") if place.startswith("registry+") else ""
+
+
+def _diagnostic_of_crate(level: str, message: Mapping[str, Any], crate: str) -> tuple[bool, Diagnostic]:
+    """A message about the source of a crate that the module uses, which no author can mend."""
+    text = _one_line(f"the crate {crate} does not compile for modules: {_with_label(message)}", _LONGEST_MESSAGE)
+    advice = f"use another crate than {crate}, or write the code"
+    return True, Diagnostic(level, text, code=(message.get("code") or {}).get("code", ""), help=advice)
 
 
 def _diagnostic(level: str, message: Mapping[str, Any]) -> tuple[bool, Diagnostic]:
