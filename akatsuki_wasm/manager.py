@@ -28,6 +28,7 @@ Origin = Literal["built-in", "installed", "file", "object"]
 BUILTIN_PLUGINS = {
     "offline": "akatsuki_wasm_plugins.offline:OfflinePlugin",
     "openai": "akatsuki_wasm_plugins.openai_model:OpenAiPlugin",
+    "manual": "akatsuki_wasm_plugins.manual:ManualPlugin",
     "cargo": "akatsuki_wasm_plugins.cargo:CargoPlugin",
     "registry": "akatsuki_wasm_plugins.registry_upload:RegistryUploadPlugin",
     "wasmtime": "akatsuki_wasm_plugins.wasmtime_exec:WasmtimePlugin",

@@ -52,7 +52,12 @@ def messages(
 
 
 def render(
-    request: GenerationRequest, feedback: Feedback | None, *, folder: Path | None = None, structured: bool = False
+    request: GenerationRequest,
+    feedback: Feedback | None,
+    *,
+    folder: Path | None = None,
+    structured: bool = False,
+    edits: bool = True,
 ) -> Rendered:
     """The conversation for a request: at first contract and wish, later also the last attempt and its faults.
 
@@ -61,6 +66,8 @@ def render(
         feedback: What was wrong with the attempt before, or None.
         folder: Whose templates stand before ours of the same name, or None.
         structured: Whether the answer will be JSON under `Rendered.schema`.
+        edits: Whether a repair asks for changes to the last file; else for the whole file, which can be used by one
+            who does not know the last.
 
     Raises:
         ConfigError: A template of the folder cannot be used.
@@ -75,7 +82,7 @@ def render(
     ]
     source = None if feedback is None else feedback.source
     if feedback is not None:
-        found += _repair(templates, feedback, structured)
+        found += _repair(templates, feedback, structured=structured, edits=edits)
     schema, name = (DESIGN_SCHEMA, DESIGN_NAME) if source is None else (REPAIR_SCHEMA, REPAIR_NAME)
     return Rendered(tuple(found), templates.used, schema, name)
 
@@ -114,7 +121,7 @@ def _wish(templates: PromptTemplates, request: GenerationRequest, structured: bo
     return templates.render("refine.j2", base=shown, **values)
 
 
-def _repair(templates: PromptTemplates, feedback: Feedback, structured: bool) -> list[Message]:
+def _repair(templates: PromptTemplates, feedback: Feedback, *, structured: bool, edits: bool) -> list[Message]:
     """The last source as the model's own turn, and what was wrong with it or with the answer after it."""
     source = feedback.source
     reply = _capped(feedback.reply.strip(), MAX_REPLY)
@@ -133,6 +140,7 @@ def _repair(templates: PromptTemplates, feedback: Feedback, structured: bool) ->
         more=max(0, len(errors) - MAX_PROBLEMS),
         rendered=_capped(errors[0].rendered.strip(), MAX_RUSTC) if errors else "",
         structured=structured,
+        edits=edits,
     )
     if source is not None:
         return [Message("assistant", _answer(source)), Message("user", said)]
