@@ -140,9 +140,9 @@ class Timeline:
         made = generation.status == "success" and generation.source_name
         return cls(
             prompt=one_line(generation.prompt),
-            generator=generation.generator,
+            generator=one_line(generation.generator),
             model=one_line(generation.model or ""),
-            module=f"{generation.source_name}{version}" if made else "",
+            module=one_line(f"{generation.source_name}{version}") if made else "",
             error=one_line(generation.error_message or ""),
             seconds=generation.seconds,
             tokens_in=generation.tokens_in,
@@ -177,9 +177,9 @@ class Timeline:
         models = [each["model"] for each in facts if each.get("model")]
         return cls(
             prompt=one_line(request.prompt),
-            generator=sources[-1] if sources else request.generator or "",
+            generator=one_line(sources[-1] if sources else request.generator or ""),
             model=one_line(models[-1] if models else request.model or ""),
-            module=module,
+            module=one_line(module),
             error=one_line(error),
             seconds=sum(each.seconds for each in attempts) if seconds is None else seconds,
             tokens_in=total(facts, "tokens_in"),
