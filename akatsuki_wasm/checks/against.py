@@ -28,6 +28,7 @@ Say = Callable[[str], None]
 _SHOWN = 3
 """Rows of one function that differ and are told: the shortest ones."""
 _SAY_EVERY_S = 1.0
+_CHANGE = "Change the test if the module is right, or say in the prompt what you mean."
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def try_oracle(
     for reference in oracle.references:
         function = _function_for(manifest, oracle, reference)
         if isinstance(function, Failure):
-            found.fail(function, "Change the test if the module is right, or say in the prompt which functions it has.")
+            found.fail(function, _CHANGE)
         elif function is not None and function.name not in found.stopped:
             result = _Comparison(function, reference, oracle, execute, found, say).result()
             if result is not None:
@@ -200,7 +201,7 @@ class _Comparison:
         shown = sorted(failures, key=lambda each: len(each.case))[:_SHOWN]
         total = f" ({len(failures)} of {len(rows)} rows are wrong)"
         for index, failure in enumerate(shown):
-            self.found.fail(failure if index else replace(failure, message=failure.message + total))
+            self.found.fail(failure if index else replace(failure, message=failure.message + total), _CHANGE)
         self.found.tried += len(failures) - len(shown)
         return None
 
@@ -241,8 +242,8 @@ def _compare(function: Function, row: _Row, tolerance: Tolerance) -> Failure | D
     if apart.good:
         return apart
     where = f" at {apart.place}" if apart.place else ""
-    expected, came = show(apart.expected), show(apart.got)
-    return failure(expected, came, f"gave {came}{where}, its reference gives {expected}")
+    message = f"gave {apart.got}{where}, its reference gives {apart.expected}"
+    return failure(apart.expected, apart.got, message)
 
 
 def tolerance_text(function: Function, tolerance: Tolerance) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from akatsuki_wasm import wit
+from akatsuki_wasm.checks.words import show
 from akatsuki_wasm.errors import ArgumentError
 from akatsuki_wasm.values.images import to_array, to_record
 
@@ -66,16 +67,16 @@ class Difference:
         absolute: Largest difference of two finite numbers; of images in levels.
         relative: Largest difference relative to an expected number other than 0.
         place: Where the first or largest difference is, such as ``[3]`` or ``row 3, column 2, red``, or empty.
-        got: What is there.
-        expected: What should be there.
+        got: What is there, as text.
+        expected: What should be there, as text.
     """
 
     good: bool
     absolute: float = 0.0
     relative: float = 0.0
     place: str = ""
-    got: Any = None
-    expected: Any = None
+    got: str = ""
+    expected: str = ""
 
 
 def difference(type_: wit.Type | None, got: Any, expected: Any, tolerance: Tolerance) -> Difference:
@@ -98,7 +99,7 @@ def difference(type_: wit.Type | None, got: Any, expected: Any, tolerance: Toler
             return difference(inner, got, expected, tolerance)
         case wit.List(element) if _is_sequence(got) and _is_sequence(expected):
             if len(got) != len(expected):
-                return Difference(False, place="length", got=len(got), expected=len(expected))
+                return Difference(False, got=f"a list of {len(got)}", expected=f"a list of {len(expected)}")
             types: list[wit.Type] = [element] * len(got)
             return _worst([f"[{index}]" for index in range(len(got))], types, got, expected, tolerance)
         case wit.Tuple(items) if _is_sequence(expected) and len(expected) == len(items):
@@ -126,15 +127,17 @@ def _plain_difference(got: Any, expected: Any, tolerance: Tolerance) -> Differen
     got = got.item() if isinstance(got, np.generic) else got
     expected = expected.item() if isinstance(expected, np.generic) else expected
     if not _is_number(got) or not _is_number(expected):
-        return Difference(same(got, expected, tolerance.rtol), got=got, expected=expected)
+        return Difference(same(got, expected, tolerance.rtol), got=show(got), expected=show(expected))
     if isinstance(got, int) and isinstance(expected, int):
-        return Difference(got == expected, float(abs(got - expected)), _relative(got, expected), "", got, expected)
+        return Difference(
+            got == expected, float(abs(got - expected)), _relative(got, expected), "", show(got), show(expected)
+        )
     if math.isnan(got) or math.isnan(expected) or math.isinf(got) or math.isinf(expected):
         good = got == expected or (math.isnan(got) and math.isnan(expected))
-        return Difference(good, got=got, expected=expected)
+        return Difference(good, got=show(got), expected=show(expected))
     apart = abs(got - expected)
     good = apart <= tolerance.atol + tolerance.rtol * abs(expected)
-    return Difference(good, float(apart), _relative(got, expected), "", got, expected)
+    return Difference(good, float(apart), _relative(got, expected), "", show(got), show(expected))
 
 
 def _relative(got: float, expected: float) -> float:
@@ -161,14 +164,14 @@ def _record_values(names: list[str], value: Any) -> list[Any] | None:
 def _image_difference(got: Any, expected: Any, tolerance: Tolerance) -> Difference:
     wanted = _image_array(expected)
     if wanted is None:
-        return Difference(False, got="an image", expected=type(expected).__name__)
+        return Difference(False, got="an image", expected=f"no image, but {show(expected)}")
     try:
         found = to_array(got)
     except ArgumentError as exc:
         return Difference(False, got=str(exc), expected="an image with as many pixels as its size says")
     if found.shape != wanted.shape:
-        sizes = [f"{array.shape[1]}x{array.shape[0]}" for array in (found, wanted)]
-        return Difference(False, place="size", got=sizes[0], expected=sizes[1])
+        got, expected = (f"an image of {array.shape[1]}x{array.shape[0]}" for array in (found, wanted))
+        return Difference(False, got=got, expected=expected)
     apart = np.abs(found.astype(np.int16) - wanted.astype(np.int16))
     apart[(found[..., 3] == 0) & (wanted[..., 3] == 0), :3] = 0
     largest = int(apart.max(initial=0))
@@ -177,7 +180,7 @@ def _image_difference(got: Any, expected: Any, tolerance: Tolerance) -> Differen
     row, column, channel = (int(each) for each in np.unravel_index(int(apart.argmax()), apart.shape))
     place = f"row {row}, column {column}, {_CHANNELS[channel]}"
     return Difference(
-        False, float(largest), 0.0, place, int(found[row, column, channel]), int(wanted[row, column, channel])
+        False, float(largest), 0.0, place, str(found[row, column, channel]), str(wanted[row, column, channel])
     )
 
 

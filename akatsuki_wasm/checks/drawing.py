@@ -235,8 +235,9 @@ def _inside(value: float, low: float | None, high: float | None) -> bool:
 def _nearest_f32(value: float, low: float | None, high: float | None) -> float:
     """The nearest value that an f32 has, inside the range."""
     near = np.float32(value)
-    if low is not None and near < low:
+    # As Python floats: numpy would round the bound to an f32 too.
+    if low is not None and float(near) < low:
         near = np.nextafter(near, np.float32(math.inf))
-    if high is not None and near > high:
+    if high is not None and float(near) > high:
         near = np.nextafter(near, np.float32(-math.inf))
     return float(near)
