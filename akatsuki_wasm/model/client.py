@@ -118,7 +118,7 @@ class _Talk:
                         raise
                     missing[api] = exc
                 else:
-                    if self.asking.api == "auto":
+                    if self.asking.api == "auto" and missing:
                         self.learnt.learn(frozenset(missing))
                     break
             else:

@@ -30,7 +30,7 @@ _NAMES = {
     "schema": ("response_format", "text.format", "json_schema", "schema"),
     "temperature": ("temperature",),
     "max_tokens": ("max_tokens", "max_completion_tokens", "max_output_tokens"),
-    "effort": ("reasoning_effort", "reasoning.effort", "effort"),
+    "effort": ("reasoning_effort", "reasoning", "effort"),
 }
 """What servers call our settings when they reject one."""
 

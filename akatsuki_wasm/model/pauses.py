@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 USED_UP = ("insufficient_quota", "billing_hard_limit_reached")
 """Codes of 429 that no pause helps against."""
+NOT_IMPLEMENTED = 501
 _PASSING = {408, 409, 429}
 
 
@@ -39,7 +40,7 @@ def is_passing(status: int) -> bool:
 
 
 async def hold_back(response: Any, deadline: float) -> None:
-    """Keeps the client from asking again where that is of no use: no money left, or a pause longer than the time.
+    """Keeps the client from asking again where that is of no use: nothing there, no money, or no time for the pause.
 
     Args:
         response: Of a failure; its header ``x-should-retry`` is the client's own way of being told.
@@ -49,7 +50,8 @@ async def hold_back(response: Any, deadline: float) -> None:
         return
     await response.aread()
     pause = pause_wanted(response.headers)
-    if (pause is not None and pause > deadline - time.monotonic()) or any(code in response.text for code in USED_UP):
+    too_long = pause is not None and pause > deadline - time.monotonic()
+    if too_long or response.status_code == NOT_IMPLEMENTED or any(code in response.text for code in USED_UP):
         response.headers["x-should-retry"] = "false"
 
 

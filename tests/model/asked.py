@@ -1,4 +1,4 @@
-"""Asks the played model through the plugin, as a workspace does, and holds every failure to what all failures must be."""
+"""Asks the played model through the plugin, as a workspace does; every failure is held to what all failures must be."""
 
 from __future__ import annotations
 
