@@ -155,7 +155,8 @@ def _raw(text: str) -> None:
 
     if sys.stdout.isatty():
         text = "".join(each if each.isprintable() or each in "\n\t" else "\N{REPLACEMENT CHARACTER}" for each in text)
-    click.echo(text, nl=not text.endswith("\n"))
+    # click takes escape sequences out for a pipe unless it is told that they are wanted.
+    click.echo(text, nl=not text.endswith("\n"), color=True)
 
 
 def _print(rows: Sequence[Generation], as_json: bool, nothing: str) -> None:
