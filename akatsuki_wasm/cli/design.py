@@ -115,6 +115,7 @@ def _design(
         }
         emit({**document, "diff": diff} if refined is not None else document)
         return
+    _show_attempts(module)
     if refined is not None:
         _show_diff(diff)
     show_module(module)
@@ -134,6 +135,18 @@ def _show_prompt(workspace: Workspace, prompt: str, options: dict[str, Any], *, 
         emit([{"role": each.role, "content": each.content} for each in messages])
     else:
         click.echo(as_text(messages))
+
+
+def _show_attempts(module: Module) -> None:
+    """The timeline, where a language model needed more than one attempt."""
+    timeline = module.timeline
+    if timeline is None or len(timeline.attempts) < 2:
+        return
+    from rich.console import Console
+
+    from akatsuki_wasm.cli.timeline import show_timeline
+
+    show_timeline(Console(stderr=True, highlight=False), timeline)
 
 
 def _diff(before: str, module: Module) -> str:
