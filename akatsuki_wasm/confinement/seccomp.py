@@ -33,6 +33,7 @@ _REFUSED: dict[str, dict[str, tuple[int | None, int | None]]] = {
         "process_madvise": (440, 440), "kcmp": (312, 272), "pidfd_getfd": (438, 438), "pidfd_send_signal": (424, 424),
         "kill": (62, 129), "tkill": (200, 130), "rt_sigqueueinfo": (129, 138), "rt_tgsigqueueinfo": (297, 240),
     },
+    "the way out of the group that is killed at the end": {"setsid": (112, 157), "setpgid": (109, 154)},
     "mounts and namespaces": {
         "mount": (165, 40), "umount2": (166, 39), "pivot_root": (155, 41), "chroot": (161, 51),
         "move_mount": (429, 429), "open_tree": (428, 428), "open_tree_attr": (467, 467), "fsopen": (430, 430),
