@@ -18,7 +18,7 @@ from akatsuki_wasm.lock import LockFile, no_entry
 from akatsuki_wasm.lock_entry import LockEntry
 from akatsuki_wasm.module import Module
 from akatsuki_wasm.repair_loop import Attempt, Design, RepairLimits, RepairLoop
-from akatsuki_wasm.replies import FolderReplies, project_replies
+from akatsuki_wasm.replies import FolderReplies, PinnedReplies, project_replies
 from akatsuki_wasm.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ class _Designer:
         module: Module | None = None
         failure: BaseException | None = None
         try:
-            made = self._with_provenance(self._loop(lock).run())
+            made = self._with_provenance(self._loop(lock, pinned).run())
             entry = self._entry(made)
             if pinned is not None:
                 pinned.check(entry)
@@ -235,11 +235,12 @@ class _Designer:
         if options.name is not None:
             registry.check_target(options.name, self.workspace.user, options.owner_type, options.version)
 
-    def _loop(self, lock: LockFile | None) -> RepairLoop:
+    def _loop(self, lock: LockFile | None, pinned: LockEntry | None) -> RepairLoop:
         settings, options = self.workspace.settings, self.options
         project = None if lock is None else project_replies(self._lock_path)
+        replies = FolderReplies(settings.resolved_replies_dir, project)
         context = GenerationContext(
-            replies=FolderReplies(settings.resolved_replies_dir, project),
+            replies=replies if pinned is None else PinnedReplies(replies, pinned.replies),
             fresh=options.fresh,
             replay_only=self._locked,
             bring=options.bring,

@@ -17,7 +17,10 @@ from akatsuki_wasm.contracts import RememberedReply
 from akatsuki_wasm.files import write_atomically
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
+
+    from akatsuki_wasm.contracts import ReplyMemory
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +81,31 @@ class FolderReplies:
     def __repr__(self) -> str:
         project = f", {str(self.project)!r}" if self.project is not None else ""
         return f"FolderReplies({str(self.folder)!r}{project})"
+
+
+class PinnedReplies:
+    """The answers of one pinned design, in their order: an `akatsuki_wasm.contracts.ReplyMemory` that is only read.
+
+    A question holds the prompts' wording, and a repair's the compiler's words. Where these are of another version it
+    has another key, and its answer is still the one that is pinned: the digest decides whether that is right.
+
+    Args:
+        memory: Where the answers are.
+        keys: Of the answers, one for each attempt.
+    """
+
+    def __init__(self, memory: ReplyMemory, keys: Sequence[str]) -> None:
+        self._memory = memory
+        self._keys = iter(tuple(keys))
+
+    def get(self, key: str) -> RememberedReply | None:
+        """The answer to the question, else the one that is pinned for this attempt, else None."""
+        pinned = next(self._keys, None)
+        found = self._memory.get(key)
+        return found if found is not None or pinned is None else self._memory.get(pinned)
+
+    def put(self, key: str, reply: RememberedReply) -> None:
+        """Keeps nothing: a pinned design learns nothing new."""
 
 
 def _check(key: str) -> None:

@@ -34,6 +34,7 @@ class Scripted:
 
     answers: list[str] = field(default_factory=list)
     asked: int = 0
+    contract: str = "You write plain Rust."
     name = "scripted"
 
     @ak.hookimpl
@@ -42,7 +43,7 @@ class Scripted:
     ) -> GuestSource | None:
         if request.generator not in (None, self.name):
             return None
-        messages = (Message("system", "You write plain Rust."), Message("user", request.prompt))
+        messages = (Message("system", self.contract), Message("user", request.prompt))
         if feedback is not None:
             before = feedback.reply or (feedback.source.rust if feedback.source else "")
             messages += (Message("assistant", before), Message("user", feedback.message))

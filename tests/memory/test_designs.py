@@ -177,6 +177,18 @@ def test_a_lock_file_repeats_a_design_without_a_model(
     assert scripted.asked == 2
 
 
+def test_a_pinned_design_is_repeated_although_the_prompts_wording_changed(
+    opened: Callable[..., Workspace], scripted: Scripted, tmp_path: Path
+) -> None:
+    scripted.answers = [BROKEN, GOOD]
+    first = opened().design(PROMPT, lock=True)
+    scripted.contract = "You write plain Rust, in the words of a newer version."
+    before = sorted(path.name for path in Path("akatsuki.replies").iterdir())
+    assert opened(data_dir=tmp_path / "ci").design(PROMPT, locked=True).digest == first.digest
+    assert sorted(path.name for path in Path("akatsuki.replies").iterdir()) == before
+    assert scripted.asked == 2
+
+
 def test_a_locked_design_is_held_to_its_digest(opened: Callable[..., Workspace], scripted: Scripted) -> None:
     scripted.answers = [GOOD]
     opened().design(PROMPT, lock=True)

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from akatsuki_wasm.contracts import RememberedReply
-from akatsuki_wasm.replies import MAX_REPLY_BYTES, FolderReplies, project_replies
+from akatsuki_wasm.replies import MAX_REPLY_BYTES, FolderReplies, PinnedReplies, project_replies
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -139,6 +139,20 @@ def test_a_damaged_file_of_the_project_leaves_the_users_own(tmp_path: Path, capl
     assert memory.get(KEY) == ANSWER
     assert len(caplog.records) == 1
     assert FolderReplies(tmp_path / "nobody", tmp_path / "project").get(KEY) == ANSWER
+
+
+def test_pinned_answers_stand_in_for_questions_that_changed(tmp_path: Path) -> None:
+    memory = FolderReplies(tmp_path)
+    first, second, other = (f"{number}" * 64 for number in range(3))
+    for key in (first, second, other):
+        memory.put(key, RememberedReply(key, "m"))
+    pinned = PinnedReplies(memory, [first, second, KEY])
+    assert pinned.get("a" * 64) == memory.get(first)
+    assert pinned.get(other) == memory.get(other)  # the very question is known
+    assert pinned.get("b" * 64) is None  # the third attempt's answer is lost
+    assert pinned.get("c" * 64) is None
+    pinned.put(KEY, ANSWER)
+    assert memory.get(KEY) is None
 
 
 def test_two_processes_write_the_same_answers_at_once(tmp_path: Path) -> None:
