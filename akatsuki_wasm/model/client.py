@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import openai
 
-from akatsuki_wasm.errors import GenerateError
+from akatsuki_wasm.errors import AkatsukiError, GenerateError
 from akatsuki_wasm.model import failures
 from akatsuki_wasm.model.asking import Arriving
 from akatsuki_wasm.model.choosing import (
@@ -24,7 +24,7 @@ from akatsuki_wasm.model.choosing import (
 )
 from akatsuki_wasm.model.learnt import Learnt
 from akatsuki_wasm.model.pauses import hold_back
-from akatsuki_wasm.model.waiting import within
+from akatsuki_wasm.model.waiting import OutOfTimeError, within
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,13 +65,10 @@ def complete(server: ModelServer, asking: Asking, question: Question, on_text: C
     talk = _Talk(server, asking, question)
     try:
         within(asking.timeout_s, talk.ask, on_text)
-    except GenerateError as exc:
-        error: Exception = exc
-        cause = exc.__cause__
-    except TimeoutError as exc:
+    except _FailedError as exc:
+        error, cause = exc.error, exc.error.__cause__
+    except OutOfTimeError as exc:
         error, cause = failures.timed_out(server, asking, talk.last_status, talk.arriving), exc
-    except (openai.OpenAIError, ValueError, OSError, ImportError, RecursionError) as exc:
-        error, cause = failures.failure(exc, server, asking, talk.arriving), exc
     else:
         exchange = talk.arriving.exchange()
         _log.debug(
@@ -87,6 +84,14 @@ def complete(server: ModelServer, asking: Asking, question: Question, on_text: C
     raise error from cause
 
 
+class _FailedError(Exception):
+    """What went wrong on the way, in a wrapper: what whoever hears the answer raises is their own affair."""
+
+    def __init__(self, error: AkatsukiError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
 class _Talk:
     """A question on its way: what the server answered to the last try, and what has come of the answer."""
 
@@ -99,6 +104,22 @@ class _Talk:
         self.arriving = Arriving(asking, server.secrets, lambda _: None, self.started)
 
     async def ask(self, hear: Callable[[str], None]) -> None:
+        """Asks and reads the whole answer.
+
+        Raises:
+            _FailedError: It has not come, or is none.
+        """
+        try:
+            await self._ask(hear)
+            self._judge()
+        except AkatsukiError as exc:
+            raise _FailedError(exc) from exc
+        except (openai.OpenAIError, ValueError, OSError, ImportError, RecursionError) as exc:
+            error = failures.failure(exc, self.server, self.asking)
+            error.__cause__ = exc
+            raise _FailedError(error) from exc
+
+    async def _ask(self, hear: Callable[[str], None]) -> None:
         """Asks through the interface that the server has."""
         async with openai.AsyncOpenAI(
             api_key=self.server.key or NO_KEY,
@@ -123,7 +144,6 @@ class _Talk:
                     break
             else:
                 raise failures.no_interface(self.server, self.asking, missing)
-        self._judge()
 
     async def _ask_by(self, api: Api, client: openai.AsyncOpenAI, hear: Callable[[str], None]) -> None:
         """Asks through one interface, again without whatever the server says that it does not understand."""

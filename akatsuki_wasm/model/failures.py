@@ -35,7 +35,7 @@ _NAMES = {
 """What servers call our settings when they reject one."""
 
 
-def failure(exc: Exception, server: ModelServer, asking: Asking, arriving: Arriving) -> AkatsukiError:
+def failure(exc: Exception, server: ModelServer, asking: Asking) -> AkatsukiError:
     """The error of ours for one of the client's."""
     if isinstance(exc, openai.APIStatusError):
         return _status(exc, server, asking)

@@ -18,6 +18,10 @@ _GRACE_S = 1.0
 """For putting away a connection. Looking up a name cannot be stopped, and is left behind after this time."""
 
 
+class OutOfTimeError(Exception):
+    """The work took longer than it may. No `TimeoutError`, which whoever hears may raise."""
+
+
 def within(
     seconds: float, work: Callable[[Callable[[str], None]], Coroutine[Any, Any, T]], hear: Callable[[str], None]
 ) -> T:
@@ -29,7 +33,7 @@ def within(
         hear: Is called in the caller's thread, so that it may draw; what it raises ends the work.
 
     Raises:
-        TimeoutError: It took longer.
+        OutOfTimeError: It took longer.
     """
     outcome: Future[T] = Future()
     texts: queue.SimpleQueue[str | None] = queue.SimpleQueue()
@@ -37,8 +41,11 @@ def within(
 
     async def limited() -> T:
         running.append((asyncio.get_running_loop(), asyncio.current_task()))
-        async with asyncio.timeout(seconds):
-            return await work(texts.put)
+        try:
+            async with asyncio.timeout(seconds):
+                return await work(texts.put)
+        except TimeoutError as exc:
+            raise OutOfTimeError from exc
 
     def run() -> None:
         try:
@@ -57,7 +64,7 @@ def within(
         return outcome.result()
     except queue.Empty:
         _cancel(running, thread)
-        raise TimeoutError from None
+        raise OutOfTimeError from None
     except BaseException:
         # Ctrl-C in the caller's thread: the request must not go on, it costs.
         _cancel(running, thread)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 import traceback
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,6 +15,9 @@ from akatsuki_wasm.errors import AkatsukiError, GenerateError
 from akatsuki_wasm_plugins.openai_model import OpenAiPlugin
 
 from .conftest import KEY
+
+if TYPE_CHECKING:
+    from .conftest import PlayedModel
 
 GOOD = "name: three\n```rust\n/// Three.\npub fn three() -> u8 {\n    3\n}\n```"
 APIS = ["responses", "chat"]
@@ -50,6 +54,15 @@ def fails(kind: type[AkatsukiError], **how: Any) -> AkatsukiError:
         everything += repr(error.exchange)
     assert KEY not in everything
     return error
+
+
+def was_left(model: PlayedModel) -> bool:
+    """Whether the server saw the client go before its answer was over; it needs a moment to see it."""
+    for _ in range(50):
+        if model.requests()[-1]["left"]:
+            return True
+        time.sleep(0.1)
+    return False
 
 
 def failed(status: int, message: str | None = None, code: str | None = None, **headers: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -57,6 +58,14 @@ class PlayedModel:
         with urllib.request.urlopen(f"{self.address}{path}", data=data, timeout=10) as answer:
             body: bytes = answer.read()
         return body
+
+
+@pytest.fixture
+def no_key_in_logs(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Whatever happens, no log of any library has the key."""
+    caplog.set_level(logging.DEBUG)
+    yield
+    assert KEY not in caplog.text
 
 
 @pytest.fixture(scope="session")

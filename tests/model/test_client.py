@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
-import logging
 import os
 import re
 import signal
 import socket
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -21,25 +20,15 @@ from akatsuki_wasm.errors import ConfigError, MissingKeyError, ModelError
 from akatsuki_wasm.model.server import DEFAULT_MODEL, HOSTED_URL, ModelServer, find_server
 from akatsuki_wasm_plugins.openai_model import OpenAiPlugin
 
-from .asked import APIS, GOOD, ask, failed, fails
+from .asked import APIS, GOOD, ask, failed, fails, was_left
 from .conftest import KEY, PlayedModel
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 URL_HINT = "Compare OPENAI_BASE_URL with the server's documentation: it mostly ends in /v1."
 LATER = "Try again later."
 NOT_JSON = "{url} answered with something that is not JSON: expected {shown}"
 OTHER_JSON = "{url} answered with other JSON: expected {shown}"
+pytestmark = pytest.mark.usefixtures("no_key_in_logs")
 SHOWN = {"responses": "a response of the Responses API", "chat": "a chat completion"}
-
-
-@pytest.fixture(autouse=True)
-def quiet(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """Whatever happens, no log of any library has the key."""
-    caplog.set_level(logging.DEBUG)
-    yield
-    assert KEY not in caplog.text
 
 
 def test_passes_where_another_generator_is_meant(model: PlayedModel) -> None:
@@ -325,4 +314,5 @@ def test_ctrl_c_ends_the_request(model: PlayedModel) -> None:
     with pytest.raises(KeyboardInterrupt):
         ask()
     assert time.perf_counter() - started < 3
+    assert was_left(model)
     assert [thread.name for thread in threading.enumerate() if thread.name == "akatsuki-model"] == []

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 WITHOUT = ["ollama", "llama.cpp", "vllm", "lmstudio", "nginx", "405", "501"]
 
 
+pytestmark = pytest.mark.usefixtures("no_key_in_logs")
+
+
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("AKATSUKI_CACHE_DIR", str(tmp_path / "cache"))

@@ -37,6 +37,9 @@ LOCKED = "there is no remembered answer of gpt-5.4-mini for this prompt, and --l
 LOCKED_HINT = "Run it once without --locked, and keep the folder of remembered answers."
 
 
+pytestmark = pytest.mark.usefixtures("no_key_in_logs")
+
+
 @pytest.fixture
 def replies(tmp_path: Path) -> FolderReplies:
     return FolderReplies(tmp_path / "replies")

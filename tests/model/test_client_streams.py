@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-import time
 from typing import Any
 
 import pytest
@@ -13,13 +12,13 @@ import pytest
 from akatsuki_wasm.contracts import GenerationContext
 from akatsuki_wasm.errors import GenerateError, ModelError, UnusableReplyError
 
-from .asked import APIS, GOOD, PATHS, ask, failed, fails
+from .asked import APIS, GOOD, PATHS, ask, failed, fails, was_left
 from .conftest import KEY, PlayedModel
 
 LESS = "Ask for less at once, or use a model with a longer answer: --model NAME"
 AGAIN = "Try again; if it breaks off again, look at the server's log and at proxies on the way."
 
-pytestmark = pytest.mark.parametrize("api", APIS)
+pytestmark = [pytest.mark.usefixtures("no_key_in_logs"), pytest.mark.parametrize("api", APIS)]
 
 
 def heard(**how: Any) -> tuple[list[str], GenerationContext]:
@@ -179,15 +178,6 @@ def test_a_dripping_stream_meets_our_limit(api: str, model: PlayedModel) -> None
     assert was_left(model)
 
 
-def was_left(model: PlayedModel) -> bool:
-    """Whether the server saw the client go before its answer was over; it needs a moment to see it."""
-    for _ in range(50):
-        if model.requests()[-1]["left"]:
-            return True
-        time.sleep(0.1)
-    return False
-
-
 def test_an_answer_that_does_not_end_is_stopped(api: str, model: PlayedModel, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("akatsuki_wasm.model.asking.MAX_ANSWER", 500)
     monkeypatch.setattr("akatsuki_wasm.model.client._MAX_BODY", 2_000)
@@ -220,14 +210,17 @@ def test_hearing_is_in_the_callers_thread_also_under_a_running_loop(api: str, mo
     assert threads == {threading.current_thread()}
 
 
-def test_who_hears_may_end_it(api: str, model: PlayedModel) -> None:
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, BrokenPipeError, ValueError, TimeoutError, ModelError])
+def test_who_hears_may_end_it(kind: type[BaseException], api: str, model: PlayedModel) -> None:
     model.script({"content": GOOD, "drip": 0.2})
+    reason = kind("that is enough")
 
     def enough(_: str) -> None:
-        raise KeyboardInterrupt
+        raise reason
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(kind) as caught:
         ask(model_api=api, context=GenerationContext(enough))
+    assert caught.value is reason
     assert was_left(model)
 
 
