@@ -1,0 +1,68 @@
+"""Crates of a test's own in a registry on this machine, and the way to crates.io where that can be reached."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from akatsuki_wasm.contracts import Artifact, BuildOptions, GuestProject, GuestSource
+from akatsuki_wasm_plugins.cargo import CargoPlugin
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from akatsuki_wasm.config import Settings
+
+HEAD = """\
+[package]
+name = "{name}"
+version = "{version}"
+edition = "2021"
+"""
+
+
+class LocalRegistry:
+    """A folder that stands in for crates.io, as a user's configuration of cargo can say it.
+
+    Its format is that of The Cargo Book, "Source Replacement", directory sources.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.folder = root / "registry"
+        self.cargo_home = root / "cargo-home"
+        self.folder.mkdir()
+        self.cargo_home.mkdir()
+        (self.cargo_home / "config.toml").write_text(
+            f'[source.crates-io]\nreplace-with = "mine"\n[source.mine]\ndirectory = {json.dumps(str(self.folder))}\n'
+        )
+
+    def crate(self, name: str, files: dict[str, str], toml: str = "", version: str = "1.0.0") -> None:
+        """Publishes a crate; `toml` follows its ``[package]``."""
+        folder = self.folder / f"{name}-{version}"
+        texts = {"Cargo.toml": HEAD.format(name=name, version=version) + toml, **files}
+        for path, text in texts.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(text)
+        sums = {path: hashlib.sha256(text.encode()).hexdigest() for path, text in texts.items()}
+        package = hashlib.sha256(json.dumps(sums).encode()).hexdigest()
+        (folder / ".cargo-checksum.json").write_text(json.dumps({"files": sums, "package": package}))
+
+
+@pytest.fixture
+def local_registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalRegistry:
+    """A registry of the test's own, which the user's cargo is configured for."""
+    made = LocalRegistry(tmp_path)
+    monkeypatch.setenv("CARGO_HOME", str(made.cargo_home))
+    return made
+
+
+def build(rust: str, settings: Settings) -> Artifact:
+    """Builds as the pipeline does."""
+    plugin = CargoPlugin()
+    plugin.akatsuki_configure(settings)
+    artifact = plugin.akatsuki_build(GuestProject("guest", GuestSource(rust, "guest", "", "test")), BuildOptions())
+    assert artifact is not None
+    return artifact
