@@ -55,5 +55,5 @@ def test_a_missing_photograph_names_its_cell(tmp_path: Path) -> None:
     with pytest.raises(NotebookError) as caught:
         run_notebook("design_to_run", {"image": "none.jpg"}, out=tmp_path / "run.ipynb", settings=settings)
     assert str(caught.value) == (
-        "design_to_run failed in cell 6: ArgumentError: image is 'none.jpg': there is no such file"
+        "design_to_run failed in cell 7: ArgumentError: image is 'none.jpg': there is no such file"
     )
