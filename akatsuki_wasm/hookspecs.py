@@ -188,6 +188,18 @@ def akatsuki_stage_failed(stage: Stage, name: str, attempt: int, seconds: float,
 
 
 @hookspec
+def akatsuki_stage_note(stage: Stage, name: str, attempt: int, text: str) -> None:
+    """Says how far a stage is that takes long. All implementations are called, about once a second.
+
+    Args:
+        stage: Which; now ``check``, while a reference in Python works.
+        name: Module name.
+        attempt: From 1.
+        text: One line for people.
+    """
+
+
+@hookspec
 def akatsuki_reply_text(text: str, attempt: int) -> None:
     """Hands on a piece of a language model's answer while it comes. All implementations are called.
 

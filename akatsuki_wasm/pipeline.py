@@ -127,11 +127,14 @@ class Pipeline:
         def execute(call: Call | BatchCall, limits: Limits) -> ExecutionResult:
             return self.execute(module, call, limits)
 
+        def say(text: str) -> None:
+            self.plugins.tell("akatsuki_stage_note", stage="check", name=name, attempt=attempt, text=text)
+
         return self._stage(
             "check",
             name,
             attempt,
-            lambda: check_module(artifact.manifest, checks, execute),
+            lambda: check_module(artifact.manifest, checks, execute, say),
             lambda report: report.summary,
         )
 

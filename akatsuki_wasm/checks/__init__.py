@@ -10,7 +10,7 @@ from akatsuki_wasm.checks.cases import automatic_cases
 from akatsuki_wasm.checks.comparing import same
 from akatsuki_wasm.checks.examples import try_examples, try_own
 from akatsuki_wasm.checks.oracle import Oracle, OracleLike, Reference, load_oracle, oracle_from, oracle_of, to_oracle
-from akatsuki_wasm.checks.report import CheckReport, Checks, Execute, Findings, OracleResult, OwnExample
+from akatsuki_wasm.checks.report import CheckReport, Checks, Execute, Findings, OracleResult, OwnExample, Say
 from akatsuki_wasm.checks.specification import specification_text
 from akatsuki_wasm.checks.words import describe_call
 from akatsuki_wasm.errors import CheckError
@@ -40,7 +40,11 @@ __all__ = [
 ]
 
 
-def check_module(manifest: Manifest, checks: Checks, execute: Execute) -> CheckReport:
+def _nobody_listens(line: str) -> None:
+    """Nobody wants to know how far it is."""
+
+
+def check_module(manifest: Manifest, checks: Checks, execute: Execute, say: Say = _nobody_listens) -> CheckReport:
     """Runs all automatic cases, all examples and the references.
 
     A failure does not end it: what else fails is told in the same error, as whoever repairs the module needs all of it.
@@ -49,6 +53,7 @@ def check_module(manifest: Manifest, checks: Checks, execute: Execute) -> CheckR
         manifest: The module's functions.
         checks: What the module must do beside passing the automatic cases.
         execute: Executes one call on the module.
+        say: Hears one line a second while a slow reference works.
 
     Raises:
         CheckError: Something did not hold. It carries the first failure's case, what was expected and what came, and
@@ -60,7 +65,7 @@ def check_module(manifest: Manifest, checks: Checks, execute: Execute) -> CheckR
     automatic = try_cases(manifest, execute, found)
     examples = tuple({each.text: each for each in (*checks.examples, *(oracle.examples if oracle else ()))}.values())
     try_examples(manifest, examples, execute, found)
-    compared = () if oracle is None else try_oracle(manifest, oracle, execute, found, checks.say)
+    compared = () if oracle is None else try_oracle(manifest, oracle, execute, found, say)
     if found.failures:
         raise _error(found)
     own = try_own(manifest, checks.own, execute, found)

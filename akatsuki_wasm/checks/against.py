@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,15 +14,15 @@ from akatsuki_wasm.checks.automatic import case_column
 from akatsuki_wasm.checks.comparing import Difference, Tolerance, difference
 from akatsuki_wasm.checks.failing import failure_of
 from akatsuki_wasm.checks.inputs import Case, cases_for, with_defaults
-from akatsuki_wasm.checks.report import CASE_LIMITS, Execute, Findings, OracleResult
+from akatsuki_wasm.checks.report import CASE_LIMITS, Execute, Findings, OracleResult, Say
 from akatsuki_wasm.checks.words import describe_call, show
 from akatsuki_wasm.contracts import BatchCall, Call, Failure, Function, Manifest
 from akatsuki_wasm.errors import ExecuteError, ExecutionTimeout, GuestError
 
 if TYPE_CHECKING:
-    from akatsuki_wasm.checks.oracle import Oracle, Reference
+    from collections.abc import Sequence
 
-Say = Callable[[str], None]
+    from akatsuki_wasm.checks.oracle import Oracle, Reference
 
 _SHOWN = 3
 """Rows of one function that differ and are told: the shortest ones."""

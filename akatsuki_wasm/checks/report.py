@@ -13,12 +13,9 @@ if TYPE_CHECKING:
     from akatsuki_wasm.contracts import BatchCall
 
 Execute = Callable[["Call | BatchCall", Limits], ExecutionResult]
+Say = Callable[[str], None]
 
 CASE_LIMITS = Limits(timeout_ms=2_000)
-
-
-def _nobody_listens(line: str) -> None:
-    """Nobody wants to know how far it is."""
 
 
 @dataclass(frozen=True)
@@ -30,13 +27,11 @@ class Checks:
         own: The generator's own examples. They are tried and reported, and fail nothing: a model may be wrong about
             what its own source gives.
         oracle: References in Python that the module must agree with, or None.
-        say: Hears one line now and then while a slow reference works.
     """
 
     examples: tuple[Example, ...] = ()
     own: tuple[Example, ...] = ()
     oracle: Oracle | None = None
-    say: Callable[[str], None] = field(default=_nobody_listens, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

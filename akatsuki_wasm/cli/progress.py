@@ -127,6 +127,11 @@ class StageProgress:
             self._tell_failure(with_reason=True)
 
     @hookimpl
+    def akatsuki_stage_note(self, stage: Stage, text: str) -> None:
+        """Says on the live line how far a stage is."""
+        self._doing = f"{_DOING[stage]}: {text}"
+
+    @hookimpl
     def akatsuki_reply_text(self, text: str) -> None:
         """Shows an answer while it comes."""
         self._written += len(text)

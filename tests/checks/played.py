@@ -43,6 +43,7 @@ class Guest:
         self.manifest, self.work = manifest, work
         self.calls: list[tuple[Any, ...]] = []
         self.batches: list[int] = []
+        self.said: list[str] = []
 
     def __call__(self, call: Call | BatchCall, limits: Limits) -> ExecutionResult:
         work = self.work[call.function]
@@ -67,7 +68,7 @@ class Guest:
         return ExecutionResult(BatchValue(array, None, tuple(errors)), 0.1, 0, True)
 
     def check(self, oracle: Oracle, **checks: Any) -> CheckReport:
-        return check_module(self.manifest, Checks(oracle=oracle, **checks), self)
+        return check_module(self.manifest, Checks(oracle=oracle, **checks), self, self.said.append)
 
 
 def _plain(value: Any) -> Any:
