@@ -56,7 +56,7 @@ _JAPANESE: dict[Kind, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 _WORDS = {kind: frozenset(words.split()) for kind, words in _ENGLISH.items()}
-_SIGNATURE = re.compile(r"\bpub\s+(?:const\s+)?fn\s+\w+[^{;]{0,2000}")
+_PARAMETERS = re.compile(r"\bpub\s{1,9}(?:const\s{1,9})?fn\s{1,9}\w{1,200}([^{;]{0,2000}?)\)\s{0,99}(?:->|\{)")
 _EXAMPLE_WEIGHT = 2
 """An example's argument says more than one word does."""
 _SOURCE_WEIGHT = 4
@@ -78,8 +78,7 @@ def kind_of(request: GenerationRequest) -> Kind:
         for value in (*example.args, *example.kwargs.values()):
             points[_kind_of_value(value)] += _EXAMPLE_WEIGHT
     if request.base is not None:
-        signatures = " ".join(_SIGNATURE.findall(request.base.rust))
-        points[_kind_of_signatures(signatures)] += _SOURCE_WEIGHT
+        points[_kind_of_parameters(" ".join(_PARAMETERS.findall(request.base.rust)))] += _SOURCE_WEIGHT
     best = max(points.values())
     likely = [kind for kind in KINDS if points[kind] == best]
     return likely[0] if best and len(likely) == 1 else "general"
@@ -100,11 +99,11 @@ def _kind_of_value(value: Any) -> Kind:
             return "general"
 
 
-def _kind_of_signatures(signatures: str) -> Kind:
-    if re.search(r"\bImage\b", signatures):
+def _kind_of_parameters(text: str) -> Kind:
+    if re.search(r"\bImage\b", text):
         return "image"
-    if re.search(r"\bReal\b", signatures):
+    if re.search(r"\bReal\b", text):
         return "column"
-    if re.search(r"&str\b|\bString\s*[,)]", signatures):
+    if re.search(r"&str\b|\bString\b", text):
         return "text"
-    return "general" if re.search(r"Vec|\[|\bu\d+|\bi\d+", signatures) else "column"
+    return "column" if re.search(r":\s{0,9}f(?:32|64)\b", text) else "general"
