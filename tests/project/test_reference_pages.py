@@ -104,6 +104,11 @@ def test_json_documents_have_the_keys_that_are_described(tmp_path: Path, monkeyp
     table = run("run", "pricing", "margin", "--csv", "sales.csv", "-o", "out.csv")
     assert table.keys() == keys["Result"] - {"output"} | {"column", "rows", "errors"}
     assert run("history")[0].keys() == keys["Execution"]
+    (generation,) = run("generations", "list")
+    assert generation.keys() == keys["Generation"]
+    shown = run("generations", "show", generation["id"])
+    assert shown.keys() == keys["Generation"] | {"request", "attempts"}
+    assert shown["attempts"][0].keys() == keys["Attempt"]
     assert run("modules", "delete", "other", "--yes")["deleted"][0].keys() == keys["Stored module"]
 
     failed = run("run", "pricing", "margin", "80")
