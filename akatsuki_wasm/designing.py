@@ -96,12 +96,19 @@ def _request(workspace: Workspace, prompt: str, options: DesignOptions) -> tuple
         options.name,
         options.generator,
         options.model,
-        tuple(parse_example(each) if isinstance(each, str) else each for each in options.examples),
+        _examples(options, oracle),
         None if options.base is None else _base(options.base),
         specification_text(oracle) if oracle is not None and options.show_oracle else "",
         permitted(workspace.settings.crates),
     )
     return request, oracle
+
+
+def _examples(options: DesignOptions, oracle: Oracle | None) -> tuple[Example, ...]:
+    """The examples that a generator is told: the user's, and the oracle's where it may be seen."""
+    given = [parse_example(each) if isinstance(each, str) else each for each in options.examples]
+    told = oracle.examples if oracle is not None and options.show_oracle else ()
+    return tuple({each.text: each for each in (*given, *told)}.values())
 
 
 def _checked_prompt(prompt: str) -> str:

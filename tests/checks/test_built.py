@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -231,6 +231,26 @@ def test_a_module_of_others_has_an_oracle_too(workspace: ak.Workspace) -> None:
     (result,) = workspace.check(module, oracle=lambda x, y, /: x + y).oracle
     assert result.rows + result.skipped == 200
     assert name != other
+
+
+def test_a_generator_is_told_the_oracles_source_and_examples_unless_they_are_hidden(tmp_path: Path) -> None:
+    requests = []
+
+    class Curious:
+        @ak.hookimpl
+        def akatsuki_generate(self, request: Any) -> None:
+            requests.append(request)
+
+    oracle = oracle_from({"margin": lambda price, cost: (price - cost) / price}, examples=["margin(4, 3) == 0.25"])
+    prompt = "a function margin(price, cost) = (price - cost) / price"
+    with ak.open(data_dir=tmp_path, plugins=[Curious()]) as workspace:
+        for shown in (True, False):
+            made = workspace.design(
+                prompt, oracle=oracle, show_oracle=shown, examples=["margin(2, 1) == 0.5"], deploy=False
+            )
+            assert made.provenance["checks"]["examples"] == ["margin(2, 1) == 0.5", "margin(4, 3) == 0.25"]
+    assert ["lambda price, cost" in each.specification for each in requests] == [True, False]
+    assert [len(each.examples) for each in requests] == [2, 1]
 
 
 def test_design_takes_an_oracle_and_a_function_to_be_like(workspace: ak.Workspace) -> None:
