@@ -121,8 +121,9 @@ def _design(
     show_module(module)
     for note in module.provenance.get("notes", ()):
         say(f"note: {note}")
-    for doubt in module.provenance.get("checks", {}).get("doubts", ()):
-        say(f"note: {doubt}")
+    for own in module.provenance.get("checks", {}).get("own", ()):
+        if not own["held"]:
+            say(f"note: the generator itself expected {own['text']}, which gave {own['got']}")
     for path in written:
         click.echo(f"wrote     {path}")
 

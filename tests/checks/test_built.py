@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -63,6 +65,8 @@ pub fn upper(letter: Option<char>, twice: bool) -> Option<String> {
 """
 ORACLE = """\
 import math
+import subprocess
+import sys
 import statistics
 
 import numpy as np
@@ -264,3 +268,29 @@ def test_design_takes_an_oracle_and_a_function_to_be_like(workspace: ak.Workspac
         workspace.design(prompt, oracle={"margin": lambda price, cost: price - cost}, deploy=False)
     with pytest.raises(ArgumentError, match=r"^the reference margin raised TypeError: "):
         workspace.design(prompt, oracle={"margin": lambda price, cost: price + "x"}, deploy=False)
+
+
+def test_a_doubt_is_told_by_design_and_by_verify(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from akatsuki_wasm import hookimpl\n"
+        "from akatsuki_wasm.contracts import GuestSource\n"
+        "from akatsuki_wasm.examples import parse_example\n\n"
+        "RUST = '/// Twice.\\npub fn twice(x: f64) -> f64 { 2.0 * x }\\n'\n\n\n"
+        "@hookimpl\n"
+        "def akatsuki_generate(request):\n"
+        "    own = (parse_example('twice(2) == 5'), parse_example('twice(1) == 2'))\n"
+        "    return GuestSource(RUST, 'twice', 'Twice.', 'mine', own)\n",
+        encoding="utf-8",
+    )
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "akatsuki_wasm.cli", "--plugin", "mine.py", *words]
+        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+
+    designed = run("design", "wasm", "twice")
+    assert designed.returncode == 0, designed.stderr
+    assert "1 of 2 examples of the generator's own held, in doubt: twice(2) == 5 gave 4.0\n" in designed.stderr
+    assert "note: the generator itself expected twice(2) == 5, which gave 4.0\n" in designed.stderr
+    verified = run("verify", "twice")
+    assert "  the generator's own example did not hold: twice(2) == 5 gave 4.0\n" in verified.stdout
+    assert "  the generator's own example held: twice(1) == 2\n" in verified.stdout
