@@ -98,8 +98,7 @@ class TimelineAttempt:
                 f"{self.lines} line{'s' * (self.lines != 1)}" if self.lines else "",
                 _tokens(self.tokens_in, self.tokens_out),
                 f"{self.seconds:.2f} s",
-                _price(self.price),
-                "from memory" if self.replayed else "",
+                "from memory" if self.replayed else _price(self.price),
             )
             if each
         )

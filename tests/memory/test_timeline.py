@@ -65,7 +65,7 @@ openai · gpt-5 · less@1.0.0 · 3 attempts · 3,600 + ? tokens · 3.75 s
     expected 1
     got      0
 
- 3  passed        3 lines · 1,200 + 80 tokens · 1.25 s · price 0 · from memory
+ 3  passed        3 lines · 1,200 + 80 tokens · 1.25 s · from memory
     asked    repair: f(1) gave 0"""
 
 
