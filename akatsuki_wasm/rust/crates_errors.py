@@ -32,10 +32,8 @@ def resolve_error(finished: Finished, timeout_s: float) -> AkatsukiError:
     text = "\n".join(lines)
     if finished.timed_out:
         return BuildError(f"fetching the permitted crates took longer than {timeout_s:g} s", hint=OFFLINE_HINT)
-    if "offline mode" in text:
-        return BuildError(
-            f"the permitted crates are not here, and cargo is offline: {_error(lines)}", hint=OFFLINE_HINT
-        )
+    if any(each in text for each in _OFFLINE):
+        return BuildError("not all permitted crates are on this machine, and cargo is offline", hint=OFFLINE_HINT)
     if match := _NO_CRATE.search(text):
         return ConfigError(
             f"the registry has no crate {match[1]!r}, which the setting crates permits",

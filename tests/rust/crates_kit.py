@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 
-from akatsuki_wasm.contracts import Artifact, BuildOptions, GuestProject, GuestSource
+from akatsuki_wasm.contracts import Artifact, BuildOptions, Crate, GuestProject, GuestSource
+from akatsuki_wasm.errors import BuildError
+from akatsuki_wasm.rust.crates_resolve import resolve
 from akatsuki_wasm_plugins.cargo import CargoPlugin
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from akatsuki_wasm.config import Settings
+    from akatsuki_wasm.rust.toolchain import Toolchain
 
 HEAD = """\
 [package]
@@ -66,3 +70,14 @@ def build(rust: str, settings: Settings) -> Artifact:
     artifact = plugin.akatsuki_build(GuestProject("guest", GuestSource(rust, "guest", "", "test")), BuildOptions())
     assert artifact is not None
     return artifact
+
+
+@pytest.fixture(scope="session")
+def crates_io(toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The public registry, by the machine's own configuration of cargo."""
+    try:
+        resolve((Crate("itoa", "1.0.15"),), toolchain, tmp_path_factory.mktemp("reach"))
+    except BuildError as exc:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"CI needs the crate registry: {exc}")
+        pytest.skip(f"the crate registry cannot be reached: {exc}")
