@@ -155,14 +155,15 @@ class Evaluation:
         return {"format": FORMAT, **facts}
 
     @classmethod
-    def of(cls, facts: dict[str, Any]) -> Evaluation:
+    def of(cls, facts: Any) -> Evaluation:
         """From `facts`.
 
         Raises:
             ValueError: They are of another format, or not whole.
         """
-        if facts.get("format") != FORMAT:
-            raise ValueError(f"its format is {facts.get('format')!r}: expected {FORMAT}")
+        found = facts.get("format") if isinstance(facts, dict) else None
+        if found != FORMAT:
+            raise ValueError(f"its format is {found!r}: expected {FORMAT}")
         try:
             results = [
                 CaseResult(**{**each, "turns": tuple(Turn(**turn) for turn in each["turns"])})

@@ -30,8 +30,10 @@ def to_roman(number):
     return written
 
 
+NUMBERS = {to_roman(number): number for number in range(1, 4000)}
+
+
 def from_roman(numeral):
-    found = [number for number in range(1, 4000) if to_roman(number) == numeral]
-    if not found:
+    if numeral not in NUMBERS:
         raise ValueError("this is no numeral")
-    return found[0]
+    return NUMBERS[numeral]
