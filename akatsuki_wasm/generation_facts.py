@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import difflib
 import logging
+import math
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -41,13 +42,15 @@ MAX_DIAGNOSTICS = 20
 """Diagnostics of one attempt that are kept."""
 MAX_ERROR = 4_000
 """Characters of the message of what ended a generation."""
+MAX_NAME = 63
+"""Characters of a module's name, which a source of a failed attempt may exceed."""
 _COMPARED_LINES = 1_500
 """Lines of a source that are compared; what is longer is no answer to a prompt, and could take minutes."""
 
 
 @dataclass
 class _Room:
-    """Keeps texts within their limits, and as what a database can hold.
+    """Keeps texts within their limits.
 
     Attributes:
         left: Characters that may still be kept.
@@ -63,12 +66,21 @@ class _Room:
         if len(kept) < len(text):
             self.cut[name] = len(text)
         self.left -= len(kept)
-        return storable(kept)
+        return kept
 
 
 def storable(text: str) -> str:
     """A text without NUL and halves of surrogate pairs, which a model may answer and PostgreSQL cannot hold."""
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _clean(value: Any) -> Any:
+    """JSON-able facts whose texts can all be stored: a server and a plugin choose names too."""
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, dict):
+        return {storable(str(name)): _clean(each) for name, each in value.items()}
+    return [_clean(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def attempts_facts(
@@ -95,7 +107,7 @@ def attempts_facts(
         if attempt.source is not None:
             before = attempt.source.rust
         facts["cut"] = room.cut
-        found.append(facts)
+        found.append(_clean(facts))
     return found
 
 
@@ -169,10 +181,10 @@ def asked(attempts: Sequence[Mapping[str, Any]], number: int) -> list[dict[str, 
         number: Of the attempt, from 1.
     """
     said: list[dict[str, str]] = []
-    for attempt in attempts:
+    for place, attempt in enumerate(attempts, 1):
         if "messages" in attempt:
             said = [*said[: attempt["same"]], *attempt["messages"]]
-        if attempt["number"] == number:
+        if place == number:
             return said if "messages" in attempt else []
     return []
 
@@ -197,7 +209,8 @@ def price_of(exchange: Exchange, asked_for: str | None, prices: Mapping[str, tup
         names = [name for name in prices if name and model.startswith(name)]
         if names and exchange.tokens_in is not None and exchange.tokens_out is not None:
             per_in, per_out = prices[max(names, key=len)]
-            return (exchange.tokens_in * per_in + exchange.tokens_out * per_out) / 1e6
+            price = (exchange.tokens_in * per_in + exchange.tokens_out * per_out) / 1e6
+            return price if math.isfinite(price) else None
     return None
 
 
@@ -220,17 +233,19 @@ def request_facts(request: GenerationRequest, attempts: Sequence[Attempt], **mor
     """
     exchange = next((each.exchange for each in reversed(attempts) if each.exchange is not None), None)
     base = request.base
-    return {
+    facts = {
         "name": request.name,
         "generator": request.generator,
         "model": request.model,
         "examples": [each.text for each in request.examples],
         "parameters": {} if exchange is None else dict(exchange.parameters),
         "base": None if base is None else {"name": base.name, "sha256": base.sha256, "prompt": base.prompt},
-        "specification": storable(request.specification[:MAX_TEXT]),
+        "specification": request.specification[:MAX_TEXT],
         "crates": [asdict(each) for each in request.crates],
         **more,
     }
+    cleaned: dict[str, Any] = _clean(facts)
+    return cleaned
 
 
 def record_generation(
@@ -270,13 +285,13 @@ def record_generation(
         return repository().record(
             storable(request.prompt),
             generation_id=generation_id,
-            generator=last.generator if last else request.generator or generator,
+            generator=storable(last.generator if last else request.generator or generator),
             status="success" if error is None else "error",
             seconds=seconds,
-            model=exchange.model if exchange else request.model,
-            source_name=request.name or (last.name if last else None),
+            model=storable((exchange.model if exchange else request.model) or "") or None,
+            source_name=request.name or (storable(last.name)[:MAX_NAME] if last else None),
             attempts=facts,
-            usage=dict(last.usage) if last else None,
+            usage=_clean(dict(last.usage)) if last else None,
             error_message=None if error is None else _reason(error),
             module=stored,
             digest=digest,

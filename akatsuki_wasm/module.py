@@ -7,6 +7,7 @@ import json
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, cast
+from uuid import UUID
 
 from akatsuki_wasm import wit
 from akatsuki_wasm.contracts import MISSING, Artifact, Control, ExecutableModule, ExecutionResult, Function, Parameter
@@ -15,7 +16,6 @@ from akatsuki_wasm.values.bind import describe_type, did_you_mean, range_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from uuid import UUID
 
     from akatsuki_wasm.background import Execution
     from akatsuki_wasm.contracts import Manifest, StoredModule
@@ -83,13 +83,12 @@ class Module:
     @property
     def generation(self) -> Generation | None:
         """The generation that the module came from; None where it was not designed, or the record is another user's."""
-        generation = self.provenance.get("generation")
-        if not generation:
-            return None
         try:
-            return self._workspace.generation(str(generation))
-        except NotFoundError:
+            found = self._workspace.generation(UUID(str(self.provenance.get("generation"))))
+        except (ValueError, NotFoundError):
             return None
+        # Provenance is what somebody wrote down: a generation of other bytes is not this module's.
+        return found if found.digest == self.digest else None
 
     @property
     def timeline(self) -> Timeline | None:

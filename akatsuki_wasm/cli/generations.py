@@ -88,7 +88,8 @@ def show(generation_id: str, attempt: int | None, part: str | None, as_json: boo
     from akatsuki_wasm.timeline import Timeline
 
     found = current().workspace().generation(generation_id)
-    chosen = found.attempts if attempt is None else [_attempt(found, attempt)]
+    numbers = range(1, len(found.attempts) + 1) if attempt is None else [attempt]
+    chosen = [_attempt(found, number) for number in numbers]
     if part is not None:
         _print_part(found, _attempt(found, attempt), part, as_json)
         return
@@ -110,6 +111,11 @@ def show(generation_id: str, attempt: int | None, part: str | None, as_json: boo
 
 
 def _attempt(generation: Generation, number: int | None) -> Mapping[str, Any]:
+    """One attempt, the last one where no number is given.
+
+    Raises:
+        NotFoundError: There is none.
+    """
     from akatsuki_wasm.errors import NotFoundError
 
     count = len(generation.attempts)
@@ -118,9 +124,8 @@ def _attempt(generation: Generation, number: int | None) -> Mapping[str, Any]:
             f"the generation {str(generation.id)[:SHORT_ID]} has no attempt: {generation.error_message}",
             hint="It ended before a generator answered.",
         )
-    for each in generation.attempts:
-        if each["number"] == (number or generation.attempts[-1]["number"]):
-            return each
+    if number is None or number <= count:
+        return {"number": number or count, **generation.attempts[(number or count) - 1]}
     raise NotFoundError(
         f"the generation {str(generation.id)[:SHORT_ID]} has no attempt {number}", hint=f"It has 1 to {count}."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,6 +82,17 @@ def test_the_same_again_asks_nobody(opened: Callable[..., Workspace], scripted: 
     assert scripted.asked == 3
     assert fresh.generation is not None
     assert (fresh.generation.replayed, fresh.generation.request["fresh"]) == (False, True)
+
+
+def test_a_module_has_no_generation_of_other_bytes(opened: Callable[..., Workspace], scripted: Scripted) -> None:
+    scripted.answers = [GOOD]
+    workspace = opened()
+    made = workspace.design(PROMPT)
+    artifact = workspace.build(GOOD.replace("abs_diff", "saturating_sub"), name="other")
+    for generation in (made.provenance["generation"], made.provenance["generation"][:6], "x", None):
+        provenance = {**artifact.provenance, "generation": generation}
+        other = workspace.deploy(replace(artifact, provenance=provenance), name="other")
+        assert (other.generation, other.timeline) == (None, None)
 
 
 def test_a_failure_is_recorded_and_is_the_users_to_see(opened: Callable[..., Workspace], scripted: Scripted) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import logging
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from akatsuki_wasm.contracts import BaseSource, Diagnostic, Exchange, GenerationRequest, GuestSource, Message
+from akatsuki_wasm.contracts import BaseSource, Diagnostic, Exchange, GenerationRequest, GuestSource, Message, User
+from akatsuki_wasm.errors import CheckError
 from akatsuki_wasm.generation_facts import (
     MAX_DIAGNOSTICS,
     MAX_TEXT,
@@ -17,15 +20,20 @@ from akatsuki_wasm.generation_facts import (
     asked,
     attempts_facts,
     price_of,
+    record_generation,
     storable,
     total,
     unified_diff,
 )
+from akatsuki_wasm.registry import Registry
 from akatsuki_wasm.repair_loop import Attempt
+from akatsuki_wasm.timeline import Timeline
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
+BOB = User.local("bob")
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=20)
 WISH = GenerationRequest("a wish", generator="openai", model="asked-for")
 
@@ -38,6 +46,12 @@ def attempt(number: int, rust: str | None, *, of: Exchange | None = None, **more
     source = None if rust is None else GuestSource(rust, "m", "", "openai")
     facts = {"failed_stage": None, "message": "", "diagnostics": (), "seconds": 1.0, "exchange": of}
     return Attempt(number, source, **{**facts, **more})
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[Registry]:
+    with Registry.open(f"sqlite:///{tmp_path / 'registry.db'}", (tmp_path / "blobs").as_uri()) as opened:
+        yield opened
 
 
 messages = st.lists(st.builds(Message, st.sampled_from(["system", "user", "assistant"]), ANY_TEXT), max_size=5)
@@ -71,6 +85,31 @@ def test_what_a_database_cannot_hold_is_replaced_and_nothing_else(text: str) -> 
     assert "\0" not in kept
     if "\0" not in text and not any("\ud800" <= each <= "\udfff" for each in text):
         assert kept == text
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@given(text=ANY_TEXT)
+def test_whatever_a_server_and_a_plugin_say_can_be_recorded(
+    text: str, registry: Registry, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A failure to record is only a warning, so none may come of a text."""
+    said = exchange(
+        [Message("user", text)], text, model=text, api=text, key=text, parameters={text: [text]}, templates={text: text}
+    )
+    diagnostic = Diagnostic("error", text, 1, code=text, help=text, rendered=text)
+    source = GuestSource(text, text * 9, text, text[:9], usage={text: text}, exchange=said)
+    error = CheckError(text, case=text, expected=text, got=text)
+    turn = Attempt(1, source, "check", text, (diagnostic,), 1.0, said, error)
+    base = BaseSource("x", text, text, generation=text)
+    request = GenerationRequest(text, model=text, base=base, specification=text)
+    with caplog.at_level(logging.WARNING):
+        row = record_generation(
+            lambda: registry.generations(BOB), request, [turn], generation_id=uuid4(), seconds=1.0, error=error
+        )
+    assert row is not None, caplog.text
+    kept = registry.generations(BOB).get(row.id)
+    assert kept.attempts[0]["reply"] == kept.attempts[0]["messages"][0]["content"] == storable(text)
+    assert Timeline.of(kept).attempts[0].failed_stage == "check"
 
 
 def test_a_long_text_is_cut_and_says_so() -> None:
@@ -120,6 +159,7 @@ def test_an_endless_source_is_not_compared() -> None:
         ({"asked": (1.0, 0.0)}, 10e-6),  # the model that was asked for, where the answering one is not in the table
         ({"asked": (1.0, 0.0), "gpt": (2.0, 0.0)}, 20e-6),
         ({"GPT": (1.0, 1.0), "": (1.0, 1.0)}, None),
+        ({"gpt": (float("inf"), 1.0)}, None),
     ],
 )
 def test_a_price_is_found_by_the_longest_beginning(prices: dict[str, tuple[float, float]], price: float | None) -> None:
