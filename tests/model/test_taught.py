@@ -58,17 +58,19 @@ def split(text: str) -> list[str]:
 
 
 def taught(text: str, result: str) -> list[Taught]:
-    """The functions of a section, whose result is the section's where they show none."""
+    """The functions of a section: ``a(x), b, c (y) -> T``, with the section's result where they show none."""
     found = []
     at = 0
-    while start := re.compile(r"(?<![\w.|(])((?:Image::|image\.)?[a-z]\w*)\(").search(text, at):
+    while start := re.compile(r"(?<![\w.|(\[:])((?:[a-zA-Z][\w.:]*, )*[a-zA-Z][\w.:]*)( ?)\(").search(text, at):
         depth, end = 1, start.end()
         while depth:
             depth += (text[end] == "(") - (text[end] == ")")
             end += 1
         params = tuple(split(text[start.end() : end - 1]))
         own = re.compile(r" -> ((?:[^,;:(\[<]|\([^)]*\)|\[[^\]]*\]|<(?:[^<>]|\(\))*>)+)").match(text, end)
-        found.append(Taught(start[1], params, own[1].strip() if own else result))
+        names = start[1].split(", ")
+        assert len(names) == 1 or start[2], start[0]
+        found += [Taught(name, params, own[1].strip() if own else result) for name in names]
         at = own.end() if own else end
     return found
 
@@ -78,16 +80,17 @@ def default_types() -> dict[str, str]:
     sentence = re.search(r"Where no type is shown: (.*?); all others: (\w+)\.", contract())
     assert sentence is not None
     types = {"": sentence[2]}
-    for group in sentence[1].replace("[f32; ", "[f32;").split("; "):
+    for group in re.split(r"; (?!\d+\])", sentence[1]):
         names, _, type_ = group.partition(": ")
-        types |= dict.fromkeys(names.split(", "), type_.replace("[f32;", "[f32; "))
+        types |= dict.fromkeys(names.split(", "), type_)
     return types
 
 
 def rust_type(param: str, types: dict[str, str]) -> str:
     closure = re.fullmatch(r"\|(.*)\| -> (.*)", param)
     if closure:
-        return f"fn({', '.join(rust_type(each, types) for each in split(closure[1]))}) -> {closure[2]}"
+        params = ", ".join(rust_type(each, types) for each in split(closure[1]))
+        return f"fn({params}) -> {rust_type(closure[2], types)}"
     name, _, shown = param.partition(": ")
     return shown or types.get(name, types[""])
 
@@ -111,9 +114,9 @@ SECTIONS = [
     ("New, of `&self` -> Result<Image, String>:", "&Image", "Result<Image, String>", 5),
     ("Pixels:", "", "()", 13),
     ("Colours -> [f32; 3]:", "", "[f32; 3]", 24),
-    ("Numbers of pixels -> f32:", "", "f32", 19),
-    ("Statistics (", "", "", 15),
-    ("Text:", "", "", 7),
+    ("Levels -> f32:", "", "f32", 19),
+    ("Statistics -> f64", "", "f64", 15),
+    ("Text -> String:", "", "String", 7),
 ]
 
 
@@ -127,7 +130,16 @@ def all_taught() -> list[tuple[Taught, str]]:
 
 
 def methods_of_real() -> list[str]:
-    return re.findall(r"\w+\([^)]*\)", contract().partition("Methods of R: ")[2].split("\n")[0])
+    """Calls of all methods that numbers have."""
+    line = contract().partition("Methods of R: ")[2].split("\n")[0]
+    bare, _, others = line.partition(", with arguments ")
+    return [*(f"{each}()" for each in bare.split()), *re.findall(r"\w+\([^)]+\)", others)]
+
+
+def masks_of_real() -> list[str]:
+    found = re.search(r"masks x\.(\w+)\(y\)((?: \w+)+), x\.(\w+)\(\)", contract())
+    assert found is not None
+    return [f"x.{found[1]}(y)", *(f"x.{each}(y)" for each in found[2].split()), f"x.{found[3]}()"]
 
 
 @pytest.mark.toolchain
@@ -136,7 +148,7 @@ def test_every_signature_that_is_taught_compiles_against_the_prelude(tmp_path: P
     lines = [coercion(each, receiver, types) for each, receiver in all_taught()]
     calls = [re.sub(r"n: i32", "3", each) for each in methods_of_real()]
     assert len(calls) > 35
-    masks = re.findall(r"x\.(?:lt|le|gt|ge|eq)\(y\)|x\.is_nan\(\)", contract())
+    masks = masks_of_real()
     assert len(masks) == 6
     real = [
         *(f"    let _: R = x.{call};" for call in calls),
@@ -161,7 +173,7 @@ def test_the_prelude_is_taught() -> None:
     assert there - said == {each for each in NOT_TAUGHT if each in there}
     trait = (PRELUDE / "real.rs").read_text("utf-8").partition("pub trait Real")[2].partition("\n}")[0]
     numbers = {*re.findall(r"^    fn (\w+)", trait, re.MULTILINE)}
-    said = {*re.findall(r"\w+(?=\()", contract().partition("# Numbers")[2])} | {"select"}
+    said = {*re.findall(r"\w+(?=\()", " ".join([*methods_of_real(), *masks_of_real()]))} | {"select"}
     assert numbers - said == {each for each in NOT_TAUGHT if each in numbers} - said
 
 
