@@ -63,11 +63,12 @@ def local_registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalRegi
     return made
 
 
-def build(rust: str, settings: Settings) -> Artifact:
+def build(rust: str, settings: Settings, crates: tuple[Crate, ...] = ()) -> Artifact:
     """Builds as the pipeline does."""
+    source = GuestSource(rust, "guest", "", "test", crates=crates)
     plugin = CargoPlugin()
     plugin.akatsuki_configure(settings)
-    artifact = plugin.akatsuki_build(GuestProject("guest", GuestSource(rust, "guest", "", "test")), BuildOptions())
+    artifact = plugin.akatsuki_build(GuestProject("guest", source), BuildOptions())
     assert artifact is not None
     return artifact
 
