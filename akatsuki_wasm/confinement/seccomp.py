@@ -83,10 +83,12 @@ def is_supported() -> bool:
     return platform.machine() in _ARCHITECTURES
 
 
-def refused(*, change_modes: bool = False) -> list[str]:
-    """Names of the calls that always fail."""
-    names = [name for group in _REFUSED.values() for name in group]
-    return names if change_modes else [*names, *_MODES]
+def refused(machine: str, *, change_modes: bool = False) -> dict[str, int]:
+    """The calls that always fail, by name, with their numbers on that machine."""
+    which = list(_ARCHITECTURES).index(machine)
+    groups = [*_REFUSED.values(), *([] if change_modes else [_MODES])]
+    numbers = {name: pair[which] for group in groups for name, pair in group.items()}
+    return {name: number for name, number in numbers.items() if number is not None}
 
 
 def restrict(*, change_modes: bool = False) -> None:
@@ -101,19 +103,24 @@ def restrict(*, change_modes: bool = False) -> None:
     machine = platform.machine()
     if machine not in _ARCHITECTURES:
         raise OSError(f"there is no seccomp filter for {machine}")
-    raw = b"".join(_program(machine, change_modes=change_modes))
+    raw = b"".join(program(machine, change_modes=change_modes))
     buffer = ctypes.create_string_buffer(raw, len(raw))
-    program = _Program(len(raw) // 8, ctypes.cast(buffer, ctypes.c_void_p))
+    handed = _Program(len(raw) // 8, ctypes.cast(buffer, ctypes.c_void_p))
     libc = ctypes.CDLL(None, use_errno=True)
     # no_new_privs, which an unprivileged process needs, is set by Landlock; once more does no harm.
     if libc.prctl(38, *map(ctypes.c_ulong, (1, 0, 0, 0))) or libc.prctl(
-        _SET_SECCOMP, ctypes.c_ulong(_FILTER), ctypes.byref(program), ctypes.c_ulong(0), ctypes.c_ulong(0)
+        _SET_SECCOMP, ctypes.c_ulong(_FILTER), ctypes.byref(handed), ctypes.c_ulong(0), ctypes.c_ulong(0)
     ):
         raise OSError(ctypes.get_errno(), "the kernel takes no seccomp filter")
 
 
-def _program(machine: str, *, change_modes: bool) -> list[bytes]:
-    """The filter's instructions, in classic BPF; a jump counts the instructions that it leaves out."""
+def program(machine: str, *, change_modes: bool = False) -> list[bytes]:
+    """The filter's instructions, in classic BPF; a jump counts the instructions that it leaves out.
+
+    Args:
+        machine: As `platform.machine` names it, ``x86_64`` or ``aarch64``.
+        change_modes: As of `restrict`.
+    """
     which = list(_ARCHITECTURES).index(machine)
     fails = _FAIL | errno.EPERM
     lines = [
@@ -145,10 +152,8 @@ def _program(machine: str, *, change_modes: bool) -> list[bytes]:
     lines += _if_argument(
         _UTIMENSAT[which], 1, [_line(_EQUAL, 0, 0, 2), other_half, _line(_EQUAL, 0, 1, 0), _line(_RETURN, fails)]
     )
-    groups = [*_REFUSED.values(), *([] if change_modes else [_MODES])]
-    for number in (numbers[which] for group in groups for numbers in group.values()):
-        if number is not None:
-            lines += [_line(_EQUAL, number, 0, 1), _line(_RETURN, fails)]
+    for number in refused(machine, change_modes=change_modes).values():
+        lines += [_line(_EQUAL, number, 0, 1), _line(_RETURN, fails)]
     return [*lines, _line(_RETURN, _ALLOW)]
 
 

@@ -1,0 +1,1 @@
+"""Attacks on the machine that compiles, and what stops them."""
