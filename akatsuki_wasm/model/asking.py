@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -83,8 +84,15 @@ class Question:
         return self.strict if schema else self.plain
 
 
+_HALF = re.compile("[\ud800-\udfff]")
+_FIRST_HALF = re.compile("[\ud800-\udbff]")
+
+
 class Hiding:
     """Text that comes in pieces, with secrets made unreadable also where one is cut by the end of a piece.
+
+    Half a surrogate pair, which JSON can hold, is no text: it could not be shown or stored. Halves in two pieces are
+    put together, and one alone becomes U+FFFD.
 
     Args:
         secrets: What must not be readable.
@@ -96,7 +104,11 @@ class Hiding:
 
     def feed(self, piece: str) -> str:
         """What may be shown now: all but the end that could be the beginning of a secret."""
-        text = self.whole(self._held + piece)
+        text = self._held + piece
+        if _FIRST_HALF.search(text[-1:]):
+            self._held = text
+            return ""
+        text = self.whole(text)
         longest = max((len(secret) for secret in self._secrets), default=1) - 1
         tails = (text[-size:] for size in range(min(longest, len(text)), 0, -1))
         self._held = next((tail for tail in tails if any(each.startswith(tail) for each in self._secrets)), "")
@@ -104,6 +116,8 @@ class Hiding:
 
     def whole(self, text: str) -> str:
         """A text that is complete, without the secrets."""
+        if _HALF.search(text):
+            text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
         for secret in self._secrets:
             text = text.replace(secret, "***")
         return text
@@ -111,7 +125,7 @@ class Hiding:
     def rest(self) -> str:
         """What was held back, when nothing more comes."""
         held, self._held = self._held, ""
-        return held
+        return self.whole(held)
 
 
 class Arriving:

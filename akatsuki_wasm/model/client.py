@@ -189,10 +189,12 @@ class _Talk:
                         raise failures.too_long(self.server)
                     if arriving.failed is not None:
                         return
-        except openai.APIConnectionError as exc:
-            raise failures.dropped(self.server, arriving) from exc
         except (ValueError, RecursionError) as exc:
             raise failures.malformed(self.server, api, "something that is not JSON") from exc
+        except Exception as exc:
+            if not _is_broken_connection(exc):
+                raise
+            raise failures.dropped(self.server, arriving) from exc
 
     def _take_body(self, text: bytes, api: Api) -> None:
         if len(text) > _MAX_BODY:
@@ -235,15 +237,16 @@ class _Talk:
 async def _body(answer: Any) -> bytes:
     """A body, or a little more than the most of it that is read."""
     found = bytearray()
-    try:
-        # What it raises is of the HTTP library, which is another one by the client's version.
-        async for chunk in answer.iter_bytes():
-            found += chunk
-            if len(found) > _MAX_BODY:
-                break
-    except Exception as exc:
-        raise openai.APIConnectionError(request=answer.http_request) from exc
+    async for chunk in answer.iter_bytes():
+        found += chunk
+        if len(found) > _MAX_BODY:
+            break
     return bytes(found)
+
+
+def _is_broken_connection(exc: Exception) -> bool:
+    """Whether it is the client's error for one, or the HTTP library's, which is another one by the client's version."""
+    return isinstance(exc, openai.APIConnectionError) or type(exc).__module__.partition(".")[0] in {"httpx", "httpx2"}
 
 
 def _tells_key(cause: BaseException | None, server: ModelServer) -> bool:

@@ -32,7 +32,7 @@ def spoken(turn: dict[str, Any], asked: dict[str, Any]) -> Any:
 
 def pieces(turn: dict[str, Any], text: str) -> list[str]:
     """A streamed text as it comes."""
-    size = turn.get("pieces", PIECE)
+    size = turn.get("pieces", PIECE) if text else PIECE
     return list(size) if isinstance(size, list) else [text[at : at + size] for at in range(0, len(text), size)]
 
 

@@ -199,6 +199,17 @@ def test_a_key_in_an_answer_is_seen_by_nobody(size: int, api: str, model: Played
     assert KEY not in repr(exchange)
 
 
+@pytest.mark.parametrize("stream", [True, False])
+def test_half_a_letter_is_put_together_or_replaced(stream: bool, api: str, model: PlayedModel) -> None:
+    said = ["pub fn f() {}\n// ", "\ud83d", "\ude00 \ude00 \ud83d", " 本 \ufffd;", "\ud83d"]
+    model.script({"content": "".join(said), "pieces": said, "stream": stream})
+    pieces, context = heard()
+    exchange = ask(model_api=api, context=context).exchange
+    assert exchange is not None
+    assert exchange.reply == "".join(pieces) == "pub fn f() {}\n// 😀 \ufffd \ufffd 本 \ufffd;\ufffd"
+    "".join(pieces).encode()
+
+
 def test_hearing_is_in_the_callers_thread_also_under_a_running_loop(api: str, model: PlayedModel) -> None:
     model.script(GOOD)
     threads: set[threading.Thread] = set()
