@@ -13,11 +13,11 @@ from akatsuki_wasm.checks.answers import Answer, MismatchError, ask, ask_frame, 
 from akatsuki_wasm.checks.automatic import case_column
 from akatsuki_wasm.checks.comparing import Difference, Tolerance, difference
 from akatsuki_wasm.checks.failing import failure_of
-from akatsuki_wasm.checks.inputs import Case, cases_for, with_defaults
+from akatsuki_wasm.checks.inputs import Case, UnfitInputError, cases_for, with_defaults
 from akatsuki_wasm.checks.report import CASE_LIMITS, Execute, Findings, OracleResult, Say
 from akatsuki_wasm.checks.words import describe_call, show
 from akatsuki_wasm.contracts import BatchCall, Call, Failure, Function, Manifest
-from akatsuki_wasm.errors import ExecuteError, ExecutionTimeout, GuestError
+from akatsuki_wasm.errors import ArgumentError, ExecuteError, ExecutionTimeout, GuestError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,6 +112,9 @@ class _Comparison:
         except MismatchError as exc:
             self.found.fail(_mismatch(function, reference, exc))
             return None
+        except UnfitInputError as exc:
+            self.found.fail(_unfit(function, exc))
+            return None
         reference_seconds = time.perf_counter() - started
         insist_on_values(function, reference, answers)
         kept = [(case, answer) for case, answer in zip(cases, answers, strict=True) if answer.kind != "unfit"]
@@ -161,12 +164,13 @@ class _Comparison:
         """What the module gives for each case: a value or the error; fewer where one ran past the time limit."""
         function = self.function
         if function.batch is not None and cases:
-            columns = tuple(
-                case_column(param.type, [case[index] for case in cases]) for index, param in enumerate(function.params)
-            )
             try:
+                columns = tuple(
+                    case_column(param.type, [case[index] for case in cases])
+                    for index, param in enumerate(function.params)
+                )
                 batch = self.execute(BatchCall(function.name, columns, len(cases)), CASE_LIMITS).value
-            except ExecuteError:
+            except (ExecuteError, OverflowError):
                 pass  # one by one says which row it was, and has a time limit for each
             else:
                 found = list(batch.tolist())
@@ -217,6 +221,18 @@ def _mismatch(function: Function, reference: Reference, error: MismatchError) ->
     )
 
 
+def _unfit(function: Function, error: UnfitInputError) -> Failure:
+    params = f"({', '.join(f'{param.name}: {param.type}' for param in function.params)})"
+    return Failure(
+        "oracle",
+        f"{function.name}{params}",
+        "parameters that take the inputs of the test",
+        params,
+        f"{function.name} does not take what the test gives it: {error}",
+        help="Give the parameter a type that takes it, such as f64 for fractions and i64 for negative whole numbers.",
+    )
+
+
 def _compare(function: Function, row: _Row, tolerance: Tolerance) -> Failure | Difference:
     """The failure of one row, or how far its right answer is from the reference's."""
     case, got, answer = describe_call(function.name, row.case), row.got, row.answer
@@ -228,6 +244,8 @@ def _compare(function: Function, row: _Row, tolerance: Tolerance) -> Failure | D
         if answer.kind != "value":
             return Difference(True)
         return failure(show(answer.value), str(got), f"is an error ({got}), its reference gives {show(answer.value)}")
+    if isinstance(got, ArgumentError) and answer.kind == "error":
+        return Difference(True)  # what a parameter's type or range keeps out, the function need not refuse again
     if isinstance(got, ExecuteError):
         return failure_of(got, "oracle", case, show(answer.value) if answer.kind == "value" else "an error")
     if answer.kind == "error":

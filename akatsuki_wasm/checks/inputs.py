@@ -18,14 +18,23 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from akatsuki_wasm.checks.oracle import Oracle
-    from akatsuki_wasm.contracts import Function
+    from akatsuki_wasm.contracts import Function, Parameter
 
 Case = tuple[Any, ...]
 """One contract value for each parameter."""
 
 
+class UnfitInputError(Exception):
+    """An input that the oracle gives is no value of the parameter's type; another type would take it."""
+
+
 def cases_for(function: Function, oracle: Oracle) -> list[Case]:
-    """Random contract values, with what the oracle's own ``inputs`` give in their place."""
+    """Random contract values, with what the oracle's own ``inputs`` give in their place.
+
+    Raises:
+        UnfitInputError: A parameter does not take what they give.
+        ArgumentError: They cannot be used at all.
+    """
     drawer = Drawer(function, oracle.seed)
     rows = oracle.rows or (IMAGE_ROWS if any(param.type == wit.IMAGE for param in function.params) else DEFAULT_ROWS)
     given = _given_columns(function, oracle, drawer.rng, rows)
@@ -36,11 +45,18 @@ def cases_for(function: Function, oracle: Oracle) -> list[Case]:
     drawn = [drawer.row() for _ in range(rows)]
     return [
         tuple(
-            lower(param, given[param.name][row]) if param.name in given else value
+            _lowered(param, given[param.name][row]) if param.name in given else value
             for param, value in zip(function.params, case, strict=True)
         )
         for row, case in enumerate(drawn)
     ]
+
+
+def _lowered(param: Parameter, value: Any) -> Any:
+    try:
+        return lower(param, value)
+    except ArgumentError as exc:
+        raise UnfitInputError(str(exc)) from exc
 
 
 def _given_columns(function: Function, oracle: Oracle, rng: np.random.Generator, rows: int) -> dict[str, Any]:

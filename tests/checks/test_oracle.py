@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import re
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from akatsuki_wasm import wit
@@ -296,6 +298,29 @@ def test_records_tuples_and_lists_are_compared_part_by_part() -> None:
     assert " at [0][0].name, its reference gives " in str(error)
 
 
+def test_what_a_reference_computes_with_does_not_matter() -> None:
+    third = function("third", wit.F64, x=wit.F64)
+    work = lambda x: x / 3  # noqa: E731
+    for reference in (
+        np.vectorize(work),
+        lambda x: Fraction(x) / 3,
+        lambda x: np.float64(x) / 3,
+        lambda x: complex(x / 3),
+    ):
+        assert guest(third, work).check(oracle_from({"third": reference})).oracle[0].rows == 200
+    evens = function("evens", wit.List(wit.U32), batch=False, n=wit.U8)
+    for listed in (range, lambda n: (each for each in range(n)), lambda n: np.arange(n), lambda n: pd.Series(range(n))):
+        oracle = oracle_from({"evens": lambda n, listed=listed: listed(n)})
+        assert guest(evens, lambda n: np.arange(n, dtype=np.uint32)).check(oracle).oracle[0].rows == 200
+
+
+def test_a_function_without_parameters_is_compared_once() -> None:
+    (result,) = (
+        guest(function("answer", wit.U8, batch=False), lambda: 42).check(oracle_from({"answer": lambda: 42})).oracle
+    )
+    assert result.rows == 1
+
+
 def test_single_precision_is_compared_as_such() -> None:
     third = function("third", wit.F32, x=wit.F32)
     work = lambda x: float(np.float32(x) / np.float32(3))  # noqa: E731
@@ -374,13 +399,42 @@ def test_own_inputs_take_the_place_of_random_ones() -> None:
         (lambda rng, rows: 3, "gave int: expected columns by parameter name"),
         (lambda rng, rows: {"a": [1.0], "b": [1.0, 2.0]}, "the oracle's inputs for hypot have 1 and 2 rows"),
         (lambda rng, rows: {"a": []}, "the oracle's inputs for hypot have 0 rows"),
-        (lambda rng, rows: {"a": ["x"]}, "a is 'x': expected a number, f64"),
         (lambda rng: {}, r"the oracle's inputs\(rng, 200\) raised TypeError: "),
     ],
 )
 def test_wrong_inputs_are_refused(inputs: Any, message: str) -> None:
     with pytest.raises(ArgumentError, match=message):
         guest(HYPOT, hypot).check(oracle_from({"hypot": hypot}, inputs=inputs))
+
+
+def test_inputs_that_the_parameters_types_do_not_take_are_failures_of_the_module() -> None:
+    """Whoever wrote the module chose the types: with others it would take them."""
+    error = failure(guest(HYPOT, hypot), oracle_from({"hypot": hypot}, inputs=lambda rng, rows: {"a": ["x"]}))
+    assert str(error) == "hypot does not take what the test gives it: a is 'x': expected a number, f64"
+    assert (error.kind, error.expected) == ("oracle", "parameters that take the inputs of the test")
+    assert error.got == "(a: f64, b: f64)"
+
+
+def test_whole_numbers_outside_a_parameters_type_are_errors_row_by_row() -> None:
+    halve = function("halve", wit.F64, n=wit.U32)
+
+    def half(n: int) -> float:
+        if n < 0:
+            raise ArgumentError(f"n is {n}: expected 0 to 4294967295, u32")
+        return n / 2
+
+    numbers = {"n": [4, -1]}
+    error = failure(guest(halve, half), oracle_from({"halve": lambda n: n / 2}, inputs=lambda rng, rows: numbers))
+    assert str(error).startswith("halve(-1) failed: n is -1: expected 0 to 4294967295, u32 (1 of 2 rows are wrong)")
+
+    def reference(n: int) -> float:
+        if n < 0:
+            raise ValueError("only 0 and more")
+        return n / 2
+
+    # What the type keeps out, the function need not refuse again.
+    report = guest(halve, half).check(oracle_from({"halve": reference}, inputs=lambda rng, rows: numbers))
+    assert (report.oracle[0].rows, report.oracle[0].errors) == (2, 1)
 
 
 def test_the_oracles_examples_must_hold_too() -> None:
