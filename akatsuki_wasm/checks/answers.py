@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import traceback
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -140,12 +140,14 @@ def ask_frame(function: Function, reference: Reference, cases: Sequence[tuple[An
 
 def fit(type_: wit.Type | None, value: Any) -> Answer:
     """A reference's answer as a value of the result's type, where it is one."""
-    if isinstance(value, complex | np.complexfloating):
+    payload = type_.ok if isinstance(type_, wit.Result) else type_
+    if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and not value.ndim):
+        value = value.item()
+    if isinstance(value, complex):
         # Python's (-8.0) ** 0.5 is complex; IEEE 754 has NaN.
         return Answer("undefined", str(value)) if value.imag else fit(type_, value.real)
-    if isinstance(value, np.generic):
-        value = value.item()
-    payload = type_.ok if isinstance(type_, wit.Result) else type_
+    if isinstance(payload, wit.List) and not isinstance(value, list | tuple | np.ndarray | str | Mapping):
+        value = list(value) if isinstance(value, Iterable) else value
     return Answer("value", value) if _fits(payload, value) else Answer("unfit", value)
 
 
@@ -161,16 +163,17 @@ def insist_on_values(function: Function, reference: Reference, answers: Sequence
         why = f"has no answer that is a {function.result}, but such as {show(first.value)}"
     elif not values:
         why = f"has no answer for any of {len(answers)} inputs: {first.value}"
-    elif (
-        function.result is not None
-        and not isinstance(function.result, wit.Option)
-        and set(map(type, values)) == {type(None)}
-    ):
+    elif _wants_value(function.result) and all(value is None for value in values):
         why = "returns nothing"
     if why:
         raise ArgumentError(
             f"{_where(reference)} {why}", hint="Correct it, or define inputs(rng, rows) that it has answers for."
         )
+
+
+def _wants_value(type_: wit.Type | None) -> bool:
+    payload = type_.ok if isinstance(type_, wit.Result) else type_
+    return payload is not None and not isinstance(payload, wit.Option)
 
 
 def _fits(type_: wit.Type | None, value: Any) -> bool:

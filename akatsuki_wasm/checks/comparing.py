@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +19,10 @@ from akatsuki_wasm.values.images import to_array, to_record
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_LARGEST = int(np.finfo(np.float64).max)
+_EXCERPT = 50
+_BEFORE = 10
+"""Characters of a long text that are shown, and how many of them before where it differs."""
 _CHANNELS = ("red", "green", "blue", "alpha")
 
 
@@ -124,20 +130,41 @@ def _worst(places: list[str], types: list[wit.Type], got: Any, expected: Any, to
 
 
 def _plain_difference(got: Any, expected: Any, tolerance: Tolerance) -> Difference:
-    got = got.item() if isinstance(got, np.generic) else got
-    expected = expected.item() if isinstance(expected, np.generic) else expected
+    got, expected = _scalar(got), _scalar(expected)
+    if isinstance(got, str) and isinstance(expected, str):
+        return _text_difference(got, expected)
     if not _is_number(got) or not _is_number(expected):
         return Difference(same(got, expected, tolerance.rtol), got=show(got), expected=show(expected))
-    if isinstance(got, int) and isinstance(expected, int):
-        return Difference(
-            got == expected, float(abs(got - expected)), _relative(got, expected), "", show(got), show(expected)
-        )
-    if math.isnan(got) or math.isnan(expected) or math.isinf(got) or math.isinf(expected):
+    if not (math.isfinite(got) and math.isfinite(expected)):
         good = got == expected or (math.isnan(got) and math.isnan(expected))
         return Difference(good, got=show(got), expected=show(expected))
     apart = abs(got - expected)
-    good = apart <= tolerance.atol + tolerance.rtol * abs(expected)
+    exact = isinstance(got, int)  # a module gives such only for whole numbers' types
+    good = got == expected if exact else apart <= tolerance.atol + tolerance.rtol * abs(expected)
     return Difference(good, float(apart), _relative(got, expected), "", show(got), show(expected))
+
+
+def _text_difference(got: str, expected: str) -> Difference:
+    """Long texts from a little before where they part, as their beginnings alone may be alike."""
+    if max(len(got), len(expected)) <= _EXCERPT:
+        return Difference(got == expected, got=show(got), expected=show(expected))
+    alike = next(
+        (i for i, (a, b) in enumerate(zip(got, expected, strict=False)) if a != b), min(len(got), len(expected))
+    )
+    start = max(0, alike - _BEFORE)
+    excerpts = (show(text[start : start + _EXCERPT]) for text in (got, expected))
+    return Difference(got == expected, 0.0, 0.0, f"character {alike}" if start else "", *excerpts)
+
+
+def _scalar(value: Any) -> Any:
+    """A number as an int or float of Python's, whatever a reference computes with; other values as they are."""
+    if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and not value.ndim):
+        value = value.item()
+    if isinstance(value, Decimal | Fraction):
+        value = float(value)
+    if isinstance(value, int) and abs(value) > _LARGEST:
+        return math.inf if value > 0 else -math.inf
+    return value
 
 
 def _relative(got: float, expected: float) -> float:

@@ -60,11 +60,13 @@ def _used(call: Any, seen: set[int]) -> Iterator[str]:
         value = call.__globals__.get(name)
         if isinstance(value, ModuleType):
             yield f"import {value.__name__}" + (f" as {name}" if name != value.__name__ else "")
-        elif isinstance(value, FunctionType) and value.__module__ == call.__module__:
+        elif isinstance(value, FunctionType | type) and value.__module__ == call.__module__:
             if id(value) not in seen:
                 seen.add(id(value))
                 yield _source(value)
                 yield from _used(inspect.unwrap(value), seen)
+        elif callable(value) and getattr(value, "__module__", None) and hasattr(value, "__name__"):
+            yield f"from {value.__module__} import {value.__name__}" + (f" as {name}" if name != value.__name__ else "")
         elif name in call.__globals__ and isinstance(value, _PLAIN):
             yield f"{name} = {value!r}"
 

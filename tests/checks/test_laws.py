@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -93,6 +95,12 @@ def test_the_tolerance_is_a_bound(got: float, expected: float, rtol: float, atol
         (-0.0, 0.0, True),
         (2**53 + 1, 2**53, False),
         (3, 3.0, True),
+        (10**10, 10.0**10 + 1, False),
+        (1.5, Fraction(3, 2), True),
+        (1.5, Decimal("1.5"), True),
+        (1.5, np.array(1.5), True),
+        (math.inf, 10**400, True),
+        (1.5, -(10**400), False),
         (3, 3.5, False),
         (True, 1, False),
         (True, np.True_, True),
@@ -102,6 +110,13 @@ def test_the_tolerance_is_a_bound(got: float, expected: float, rtol: float, atol
 )
 def test_numbers_are_the_same_as_people_expect(got: Any, expected: Any, good: bool) -> None:
     assert difference(None, got, expected, Tolerance(1e-9)).good is good
+
+
+def test_long_texts_are_shown_where_they_part() -> None:
+    found = difference(wit.STRING, "a" * 100 + "b", "a" * 100 + "c" * 50, EXACT)
+    assert (found.place, found.got, found.expected) == ("character 100", '"aaaaaaaaaab"', f'"aaaaaaaaaa{"c" * 40}"')
+    found = difference(wit.STRING, "short", "a" * 100, EXACT)
+    assert (found.place, found.got, found.expected) == ("", '"short"', f'"{"a" * 50}"')
 
 
 def test_a_large_relative_difference_is_measured() -> None:

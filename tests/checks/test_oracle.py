@@ -309,7 +309,7 @@ def test_what_a_reference_computes_with_does_not_matter() -> None:
     ):
         assert guest(third, work).check(oracle_from({"third": reference})).oracle[0].rows == 200
     evens = function("evens", wit.List(wit.U32), batch=False, n=wit.U8)
-    for listed in (range, lambda n: (each for each in range(n)), lambda n: np.arange(n), lambda n: pd.Series(range(n))):
+    for listed in (range, lambda n: (each for each in range(n)), np.arange, lambda n: pd.Series(range(n))):
         oracle = oracle_from({"evens": lambda n, listed=listed: listed(n)})
         assert guest(evens, lambda n: np.arange(n, dtype=np.uint32)).check(oracle).oracle[0].rows == 200
 

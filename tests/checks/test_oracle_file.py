@@ -45,7 +45,7 @@ def _gross(net: float) -> float:
 
 def margin(price, cost):
     """The margin."""
-    return (_gross(price) - math.fabs(cost)) / RATES["a"]
+    return (_gross(price) - math.fabs(cost)) / RATES["a"] + hypot(0, 0)
 
 
 def inputs(rng, rows):
@@ -187,9 +187,16 @@ def test_functions_become_an_oracle(pricing: Path) -> None:
 def test_a_specification_is_the_references_and_what_they_use(pricing: Path) -> None:
     text = specification_text(load_oracle(pricing))
     assert text.startswith("def margin(price, cost):\n")
-    for part in ("def _gross(", "import math", "RATES = {'a': 0.1}", "_TAX = 0.19"):
+    for part in (
+        "def _gross(",
+        "import math",
+        "RATES = {'a': 0.1}",
+        "_TAX = 0.19",
+        "class Price:\n",
+        "from math import hypot",
+    ):
         assert text.count(part) == 1, part
-    for part in ("EXAMPLES", "PROMPT", "def inputs", "test_margin", "hypot"):
+    for part in ("EXAMPLES", "PROMPT", "def inputs", "test_margin", "RTOL"):
         assert part not in text
 
 
