@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 from akatsuki_wasm.checks import Oracle, OracleLike, oracle_of, specification_text, to_oracle
 from akatsuki_wasm.contracts import BaseSource, Example, GenerationContext, GenerationRequest, Message, OwnerType
-from akatsuki_wasm.errors import ArgumentError
+from akatsuki_wasm.errors import ArgumentError, RepairError
 from akatsuki_wasm.examples import parse_example
 from akatsuki_wasm.files import check_module_name, read_source, source_file, to_module_name
 from akatsuki_wasm.generation_facts import record_generation
@@ -174,6 +174,8 @@ class _Designer:
             module = self._module(made)
         except BaseException as exc:
             failure = exc
+            if isinstance(exc, RepairError) and self._is_recorded:
+                exc.hint = f"{exc.hint.rstrip('.')}. All attempts: akatsuki generations show {str(self.id)[:8]}"
             raise
         finally:
             self._record(time.perf_counter() - started, module, failure)
@@ -276,9 +278,13 @@ class _Designer:
             description=made.source.description,
         )
 
+    @property
+    def _is_recorded(self) -> bool:
+        """Whether the generation is kept: not where nothing of it is stored and no language model was asked."""
+        return self.options.deploy or any(each.exchange for each in self.attempts)
+
     def _record(self, seconds: float, module: Module | None, failure: BaseException | None) -> None:
-        """Keeps the generation, unless nothing of it is stored and no language model was asked."""
-        if not self.options.deploy and not any(each.exchange for each in self.attempts):
+        if not self._is_recorded:
             return
         record_generation(
             lambda: self.workspace.registry.generations(self.workspace.user),

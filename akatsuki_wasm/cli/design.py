@@ -13,9 +13,11 @@ from akatsuki_wasm.cli.design_output import check_folder, show_module, write_fil
 from akatsuki_wasm.cli.lazy import examples
 from akatsuki_wasm.cli.output import emit, json_option, say
 from akatsuki_wasm.cli.session import current
+from akatsuki_wasm.errors import RepairError
 
 if TYPE_CHECKING:
     from akatsuki_wasm.module import Module
+    from akatsuki_wasm.timeline import Timeline
     from akatsuki_wasm.workspace import Workspace
 
 
@@ -102,8 +104,13 @@ def _design(
     if show_prompt:
         _show_prompt(workspace, prompt, options, as_json=as_json)
         return
-    with progress.live():
-        module = workspace.design(prompt, **options)
+    try:
+        with progress.live():
+            module = workspace.design(prompt, **options)
+    except RepairError as exc:
+        if not as_json:
+            _show_attempts(_timeline_of(exc, prompt, workspace))
+        raise
     diff = _diff(source_before, module) if refined is not None else ""
     written = [] if out is None else write_files(module, out)
     if as_json:
@@ -115,7 +122,7 @@ def _design(
         }
         emit({**document, "diff": diff} if refined is not None else document)
         return
-    _show_attempts(module)
+    _show_attempts(module.timeline)
     if refined is not None:
         _show_diff(diff)
     show_module(module)
@@ -138,9 +145,15 @@ def _show_prompt(workspace: Workspace, prompt: str, options: dict[str, Any], *, 
         click.echo(as_text(messages))
 
 
-def _show_attempts(module: Module) -> None:
-    """The timeline, where a language model needed more than one attempt."""
-    timeline = module.timeline
+def _timeline_of(error: RepairError, prompt: str, workspace: Workspace) -> Timeline:
+    from akatsuki_wasm.contracts import GenerationRequest
+    from akatsuki_wasm.timeline import Timeline
+
+    return Timeline.of_attempts(GenerationRequest(prompt), error.attempts, prices=workspace.settings.prices)
+
+
+def _show_attempts(timeline: Timeline | None) -> None:
+    """The timeline, where there was more than one attempt."""
     if timeline is None or len(timeline.attempts) < 2:
         return
     from rich.console import Console

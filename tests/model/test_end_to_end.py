@@ -232,7 +232,9 @@ def test_never_right(keyless: PlayedModel, tmp_path: Path) -> None:
     done = akatsuki(*DESIGN, "--max-repairs", "2", folder=tmp_path)
     assert done.returncode == 1
     assert "error: none of 3 attempts is right; the best, attempt " in done.stderr
+    assert all(f"\n {number}  " in done.stderr for number in (1, 2, 3)), "the timeline"
     listed = json.loads(akatsuki("generations", "list", "--json", folder=tmp_path).stdout)
     assert (len(listed), listed[0]["status"]) == (1, "error")
+    assert f"All attempts: akatsuki generations show {listed[0]['id'][:8]}\n" in done.stderr
     kept = akatsuki("generations", "show", listed[0]["id"], folder=tmp_path).stdout
     assert all(each.says.split("`")[1] in kept for each in broken if "`" in each.says)
