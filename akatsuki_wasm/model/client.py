@@ -11,7 +11,7 @@ import openai
 
 from akatsuki_wasm.errors import AkatsukiError, GenerateError
 from akatsuki_wasm.model import failures
-from akatsuki_wasm.model.asking import Arriving
+from akatsuki_wasm.model.arriving import Arriving
 from akatsuki_wasm.model.choosing import (
     WAYS,
     NoInterface,

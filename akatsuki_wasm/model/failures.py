@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import ssl
 from typing import TYPE_CHECKING
 
 import openai
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from akatsuki_wasm.errors import AkatsukiError
-    from akatsuki_wasm.model.asking import Api, Arriving, Asking
+    from akatsuki_wasm.model.arriving import Arriving
+    from akatsuki_wasm.model.asking import Api, Asking
     from akatsuki_wasm.model.choosing import NoInterface
     from akatsuki_wasm.model.server import ModelServer
 
@@ -42,7 +44,9 @@ def failure(exc: Exception, server: ModelServer, asking: Asking) -> AkatsukiErro
     if isinstance(exc, openai.APITimeoutError):
         return ModelError(f"no connection to the language model at {server.shown}: timed out", hint=_start(server))
     if isinstance(exc, openai.APIConnectionError):
-        return ModelError(f"no connection to the language model at {server.shown}: {_reason(exc)}", hint=_start(server))
+        reason, tls = _reason(exc), _tls_reason(exc)
+        hint = "Look at whether the address is http or https, and at SSL_CERT_FILE." if tls else _start(server)
+        return ModelError(f"no connection to the language model at {server.shown}: {tls or reason}", hint=hint)
     if isinstance(exc, openai.APIError):
         # An event of a stream that is an error; the client raises it.
         return failed_midway(server, said_by(exc.body) or exc.message)
@@ -197,6 +201,17 @@ def _reason(exc: BaseException) -> str:
             reason = under.strerror if named else os.strerror(under.errno or 0)
         under = under.__cause__ or under.__context__
     return reason[:1].lower() + reason[1:] if reason else "the connection broke"
+
+
+def _tls_reason(exc: BaseException) -> str:
+    """Why no secure connection could be made, or empty where that is not the reason."""
+    under: BaseException | None = exc
+    while under is not None:
+        if isinstance(under, ssl.SSLError):
+            why = getattr(under, "verify_message", "") or (under.reason or "").lower().replace("_", " ")
+            return f"TLS failed: {why}" if why else "TLS failed"
+        under = under.__cause__ or under.__context__
+    return ""
 
 
 def _start(server: ModelServer) -> str:

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from akatsuki_wasm.model.asking import count_of, text_of
+from akatsuki_wasm.model.arriving import count_of, text_of
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     import openai
 
-    from akatsuki_wasm.model.asking import Arriving, Asking, Question
+    from akatsuki_wasm.model.arriving import Arriving
+    from akatsuki_wasm.model.asking import Asking, Question
 
 NAME = "responses"
 SHOWN = "a response of the Responses API"

@@ -179,7 +179,7 @@ def test_a_dripping_stream_meets_our_limit(api: str, model: PlayedModel) -> None
 
 
 def test_an_answer_that_does_not_end_is_stopped(api: str, model: PlayedModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("akatsuki_wasm.model.asking.MAX_ANSWER", 500)
+    monkeypatch.setattr("akatsuki_wasm.model.arriving.MAX_ANSWER", 500)
     monkeypatch.setattr("akatsuki_wasm.model.client._MAX_BODY", 2_000)
     for stream in (True, False):
         model.script({"content": "x" * 5_000, "stream": stream})
