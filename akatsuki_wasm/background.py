@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from akatsuki_wasm.contracts import ExecutionResult
-    from akatsuki_wasm.module import Module, ModuleFunction
+    from akatsuki_wasm.module import Module
+    from akatsuki_wasm.module_functions import ModuleFunction
 
 MAX_THREADS = 32
 

@@ -59,7 +59,7 @@ def build(source: Path, out: Path | None, name: str | None, as_json: bool) -> No
 
 
 def _artifact_json(artifact: Artifact, name: str, path: Path) -> dict[str, Any]:
-    from akatsuki_wasm.module import function_facts
+    from akatsuki_wasm.module_functions import function_facts
 
     return {
         "id": None,

@@ -116,7 +116,7 @@ def show(module: str, source: bool, as_json: bool) -> None:
 
 
 def _show_parameters(function: Any) -> None:
-    from akatsuki_wasm.module import describe_parameter
+    from akatsuki_wasm.module_functions import describe_parameter
 
     for line in function.doc.splitlines()[:1]:
         click.echo(f"      {line}")

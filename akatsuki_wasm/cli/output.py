@@ -97,7 +97,7 @@ def moment(when: datetime | None) -> str:
 
 def module_json(stored: StoredModule) -> dict[str, Any]:
     """A stored module for ``--json``."""
-    from akatsuki_wasm.module import function_facts
+    from akatsuki_wasm.module_functions import function_facts
 
     return {
         "id": str(stored.id),

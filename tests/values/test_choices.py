@@ -11,7 +11,7 @@ import pytest
 from akatsuki_wasm import wit
 from akatsuki_wasm.contracts import Parameter
 from akatsuki_wasm.errors import ArgumentError
-from akatsuki_wasm.module import describe_parameter
+from akatsuki_wasm.module_functions import describe_parameter
 from akatsuki_wasm.values.bind import describe_type
 from akatsuki_wasm.values.json import to_json
 from akatsuki_wasm.values.python import lift, lower
