@@ -6,10 +6,10 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from akatsuki_wasm.contracts import Crate
-from akatsuki_wasm.errors import ConfigError
+from akatsuki_wasm.errors import BuildError, ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _FEATURE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_+.-]{0,63}")
@@ -51,6 +51,25 @@ def permitted(setting: Mapping[str, Any]) -> tuple[Crate, ...]:
             )
         found[crate.ident] = crate
     return tuple(found.values())
+
+
+def require_permitted(used: Sequence[Crate], allowed: Sequence[Crate]) -> None:
+    """Refuses crates that a source brings along without the user's permission, as a module of somebody else may.
+
+    Args:
+        used: What a source names, as its own list of crates has it.
+        allowed: What the settings permit.
+
+    Raises:
+        BuildError: Names the crates, which must be permitted in the same version and with the same features.
+    """
+    missing = [each for each in used if each not in allowed]
+    if missing:
+        names = ", ".join(f"{each.name} {each.version}" for each in missing)
+        raise BuildError(
+            f"the source needs crates that the settings do not permit: {names}",
+            hint=f"Where you trust {'them' if len(missing) > 1 else 'it'}, permit just that in the setting crates.",
+        )
 
 
 def _crate(name: str, value: Any) -> Crate:

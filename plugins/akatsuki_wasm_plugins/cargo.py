@@ -27,7 +27,7 @@ class CargoPlugin:
         # Imported here because they bring tree-sitter and jinja2, which most commands do not need.
         from akatsuki_wasm.confinement.probe import find_confinement
         from akatsuki_wasm.rust.build import BuildLimits, build_crate
-        from akatsuki_wasm.rust.crates import permitted
+        from akatsuki_wasm.rust.crates import permitted, require_permitted
         from akatsuki_wasm.rust.crates_build import module_crates, refuse_additions, with_crates
         from akatsuki_wasm.rust.crates_resolve import resolve
         from akatsuki_wasm.rust.crates_use import used_crates
@@ -37,7 +37,8 @@ class CargoPlugin:
         from akatsuki_wasm.rust.toolchain import find_toolchain
 
         source, settings = project.source, self._resolved()
-        crates = source.crates or permitted(settings.crates)
+        allowed = permitted(settings.crates)
+        crates = source.crates or allowed
         interface = parse_source(source.rust, crates)
         crate = render_crate(source.rust, interface)
         toolchain = find_toolchain(settings.cache_dir)
@@ -45,7 +46,8 @@ class CargoPlugin:
         confinement.require(settings.require_sandbox)
         files, others = crate.files, None
         if used := used_crates(source.rust, crates):
-            vendored = resolve(crates, toolchain, settings.cache_dir, lock=settings.crates_lock, report=options.report)
+            require_permitted(used, allowed)
+            vendored = resolve(allowed, toolchain, settings.cache_dir, lock=settings.crates_lock, report=options.report)
             files = with_crates(files, vendored)
             others = module_crates(vendored, used, toolchain, confinement=confinement, cache_dir=settings.cache_dir)
         options.report(f"building {len(interface.functions)} function(s) with {toolchain.version}")

@@ -207,11 +207,20 @@ def test_where_this_machine_cannot_build_programs_it_says_so(
     assert caught.value.hint == "Install one, such as with: apt-get install gcc libc6-dev"
 
 
-def test_the_sources_own_list_of_crates_wins(local_registry: LocalRegistry, tmp_path: Path) -> None:
-    """A source that comes with its crates is built with those, whatever the settings say today."""
+def test_a_source_may_bring_no_crates_that_are_not_permitted(local_registry: LocalRegistry, tmp_path: Path) -> None:
     local_registry.crate("good", {"src/lib.rs": "pub fn two() -> i64 { 2 }"})
+    local_registry.crate("other", {"src/lib.rs": "pub fn three() -> i64 { 3 }"})
     text = "/// Two.\npub fn two() -> i64 { good::two() }"
-    with pytest.raises(SourceRejectedError):
-        build("use good::two as f;\n" + text, settings(tmp_path, {}))
-    artifact = build(text, settings(tmp_path, {}), crates=(Crate("good", "1.0.0"),))
+    own = (Crate("good", "1.0.0"),)
+    for permitted in ({}, {"good": "1.0.1"}, {"good": {"version": "1.0.0", "features": ["x"]}}):
+        with pytest.raises(
+            BuildError, match=r"^the source needs crates that the settings do not permit: good 1\.0\.0$"
+        ):
+            build(text, settings(tmp_path, permitted), crates=own)
+    assert not (tmp_path / "cache" / "crates").exists()
+    both = settings(tmp_path, {"good": "1.0.0", "other": "1.0.0"})
+    artifact = build(text, both, crates=own)
     assert artifact.manifest.build["crates"] == {"good": "1.0.0"}
+    assert artifact.digest == build(text, both).digest
+    with pytest.raises(SourceRejectedError, match="the crate `other` is not available"):
+        build("use other::three as f;\n" + text, both, crates=own)
