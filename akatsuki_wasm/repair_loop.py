@@ -194,7 +194,8 @@ class RepairLoop:
             keep(failed, source=None, exchange=exc.exchange, error=exc)
             if not isinstance(exc, UnusableReplyError) or exc.final:
                 raise
-            return failed
+            # What was wrong with the last source still is.
+            return failed if feedback is None else replace(failed, diagnostics=feedback.diagnostics)
         try:
             artifact = self.pipeline.build(GuestProject(self.request.name or source.name, source), number)
             checks = Checks(self.request.examples, source.examples, self.oracle)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from akatsuki_wasm.contracts import Diagnostic, Message
+from akatsuki_wasm.model.advice import advice_for, rendered_of
 from akatsuki_wasm.model.kinds import kind_of, worked_examples
 from akatsuki_wasm.model.schema import DESIGN_NAME, DESIGN_SCHEMA, REPAIR_NAME, REPAIR_SCHEMA
 from akatsuki_wasm.model.templates import PromptTemplates, fence
@@ -25,6 +26,7 @@ MAX_RUSTC = 2_000
 MAX_REPLY = 4_000
 """Characters of an answer that could not be used."""
 _PLACE = re.compile(r"\bline (\d{1,6})\b")
+_GOT = re.compile(r"(.*); expected (.*), got (.*)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,7 @@ def _repair(templates: PromptTemplates, feedback: Feedback, *, structured: bool,
         has_source=source is not None,
         problems=[_problem(each, lines) for each in errors[:MAX_PROBLEMS]],
         more=max(0, len(errors) - MAX_PROBLEMS),
-        rendered=_capped(errors[0].rendered.strip(), MAX_RUSTC) if errors else "",
+        rendered=_capped(rendered_of(errors[0]), MAX_RUSTC) if errors else "",
         structured=structured,
         edits=edits,
     )
@@ -157,7 +159,7 @@ def _answer(source: GuestSource) -> str:
 def _problem(diagnostic: Diagnostic, lines: Sequence[str]) -> dict[str, Any]:
     code = f" [{diagnostic.code}]" if diagnostic.code.startswith("E") else ""
     number = diagnostic.line
-    text = str(diagnostic)
+    text = _said_once(str(diagnostic))
     if number is None and (place := _PLACE.search(text)):
         number = int(place[1])
     quote = lines[number - 1].strip() if number is not None and 0 < number <= len(lines) else ""
@@ -165,8 +167,14 @@ def _problem(diagnostic: Diagnostic, lines: Sequence[str]) -> dict[str, Any]:
         "text": f"{_one_line(text)}{code}",
         "line": number,
         "quote": _one_line(quote),
-        "help": _one_line(diagnostic.help),
+        "help": _one_line(advice_for(diagnostic)),
     }
+
+
+def _said_once(text: str) -> str:
+    """The message of a failed check without what came, where it says that already."""
+    found = _GOT.fullmatch(text)
+    return f"{found[1]}; expected {found[2]}" if found and found[3] in found[1] else text
 
 
 def _one_line(text: str) -> str:

@@ -43,6 +43,7 @@ class Broken:
     wrong: str
     stops: Literal["lint", "compile", "check"]
     says: str
+    advice: str = ""
 
     @property
     def rust(self) -> str:
@@ -342,6 +343,7 @@ MIXED_FLOATS = Broken(
     "let shade = 1.0 - 0.4f64 * smoothstep",
     "compile",
     "expected `f64`, found `f32`",
+    "colours and pixels are f32",
 )
 MOVED_IMAGE = Broken(
     "a borrowed image is used up",
@@ -350,6 +352,7 @@ MOVED_IMAGE = Broken(
     "pub fn vintage(image: &Image,",
     "compile",
     "cannot move out of `*image` which is behind a shared reference",
+    "use mapped_rgb",
 )
 NO_SUCH_FUNCTION = Broken(
     "a function that the prelude does not have",
@@ -358,6 +361,7 @@ NO_SUCH_FUNCTION = Broken(
     "let noise = film_grain * perlin_noise(x as f32, y as f32);",
     "compile",
     "cannot find function `perlin_noise`",
+    "the prelude has no such function",
 )
 NO_SUCH_METHOD = Broken(
     "a method that images do not have",
@@ -366,6 +370,7 @@ NO_SUCH_METHOD = Broken(
     "image.map_pixels(|p| (p - low_level) * scale)",
     "compile",
     "no method named `map_pixels` found",
+    "images have only the methods that were listed",
 )
 NO_PIXEL = Broken(
     "the first pixel of an empty image",
@@ -406,6 +411,7 @@ IF_ON_REAL = Broken(
     "if step.abs() < 1e-12 { deposit * months } else { deposit * growth / step }",
     "compile",
     "binary operation `<` cannot be applied to type `R`",
+    "write R::select(x.lt(y), yes, no)",
 )
 NO_LIMIT = Broken(
     "the formula without its limit: 0 / 0",
@@ -430,6 +436,7 @@ A_USIZE = Broken(
     "pub fn days_of_month(year: i32, month: usize) -> Result<u32, String>",
     "lint",
     "usize",
+    "write u32",
 )
 NO_LETTER = Broken(
     "unwrapping what an empty text does not have",

@@ -21,7 +21,7 @@ from akatsuki_wasm.errors import GenerateError, LockError, UnusableReplyError
 from akatsuki_wasm.model.prompts import messages
 from akatsuki_wasm_plugins.manual import ManualPlugin
 
-from .sources import INITIALS, NO_LETTER, VINTAGE
+from .sources import INITIALS, MIXED_FLOATS, NO_LETTER, VINTAGE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -131,3 +131,18 @@ def test_a_person_and_a_chat_window_make_a_module(tmp_path: Path) -> None:
     assert [each.role for each in person.asked[1]] == ["system", "user", "assistant", "user"]
     assert "called `Option::unwrap()` on a `None` value, line 3" in person.asked[1][-1].content
     assert "line 3 is: let first = name.chars().next().unwrap();" in person.asked[1][-1].content
+
+
+@pytest.mark.toolchain
+def test_after_changes_that_do_not_fit_the_fault_of_the_file_is_told_again(tmp_path: Path) -> None:
+    person = Person(MIXED_FLOATS.reply, NO_LETTER.mend, VINTAGE.reply)
+    with ak.open(data_dir=tmp_path) as ws:
+        module = ws.design(VINTAGE.prompt, generator="manual", bring=person, deploy=False)
+    assert module.source == VINTAGE.rust
+    told = person.asked[2][-1].content
+    assert told.startswith(
+        "Your last answer could not be used: edit 1 of the answer searches for text that is not in the file: "
+    )
+    assert f"It was:\n```\n{NO_LETTER.mend}\n```" in told
+    assert "What was wrong with that:\n\n1. line 11: mismatched types: expected `f64`, found `f32` [E0308]" in told
+    assert person.asked[2][2].content == MIXED_FLOATS.reply

@@ -174,13 +174,30 @@ def test_a_fault_is_told_with_line_text_and_advice() -> None:
 
 
 def test_a_failed_check_is_told() -> None:
-    text = "the example double(2) == 4 gave 5; expected 4, got 5"
-    found = messages(
-        GenerationRequest("x"), Feedback(1, "check", "…", (Diagnostic("error", text, code="check"),), SOURCE)
-    )
-    assert found[3].content.startswith(
-        f"That file builds, but it does not do what it must.\n\n1. {text}\n\nKeep what was right"
-    )
+    gave = "the example double(2) == 4 gave 5"
+    for text, said in (
+        (f"{gave}; expected 4, got 5", f"{gave}; expected 4"),
+        ("double(3) fails; expected 6, got nothing", "double(3) fails; expected 6, got nothing"),
+    ):
+        problem = Diagnostic("error", text, code="check")
+        found = messages(GenerationRequest("x"), Feedback(1, "check", "…", (problem,), SOURCE))
+        assert found[3].content.startswith(
+            f"That file builds, but it does not do what it must.\n\n1. {said}\n\nKeep what was right"
+        )
+
+
+def test_advice_of_our_own_stands_before_or_beside_rustcs() -> None:
+    def said(code: str, message: str) -> str:
+        problem = Diagnostic("error", message, 3, code=code, help="do this", rendered="error: it\n  |\nhelp: do this\n")
+        return messages(GenerationRequest("x"), Feedback(1, "build", "…", (problem,), SOURCE))[3].content
+
+    real = said("E0277", "can't compare `R` with `{float}`: the trait `PartialOrd<{float}>` is not implemented")
+    assert "   advice: numbers over R have no `<`" in real
+    assert "do this" not in real
+    unknown = said("E0425", "cannot find function `vignette` in this scope")
+    assert "   advice: do this; or else: the prelude has no such function" in unknown
+    assert "help: do this" in unknown
+    assert "   advice: do this\n" in said("E0382", "borrow of moved value: `counts`")
 
 
 def test_the_line_of_a_panic_is_quoted() -> None:

@@ -18,7 +18,8 @@ PIECES = st.sampled_from(
     [
         "```", "```rust\n", "~~~", "\n", "pub fn f() {}", "fn g(", "{", "}", '"rust":', "name:", "///", "//!",
         "<think>", "</think>\n", '{"rust": "', "\\ud800", "\ud800", "\r", "\x00", "`", "*", " ", "あ",
-        "<<<<<<< SEARCH\n", "\n=======\n", "\n>>>>>>> REPLACE\n", '"edits": [', '{"search": "', '", "replace": "', '"}', "]",
+        "<<<<<<< SEARCH\n", "\n=======\n", "\n>>>>>>> REPLACE\n",
+        '"edits": [', '{"search": "', '", "replace": "', '"}', "]",
         ",", "example: f() == 3\n", "\\",
     ]
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -44,4 +45,8 @@ def test_a_mistake_is_stopped_told_and_mended(broken: Broken, tmp_path: Path) ->
         "check": (False, False),
     }
     assert ("That file does not build." in told, "The compiler says of the first:" in told) == stages[broken.stops]
-    assert broken.says in told.partition("\n2. ")[0]
+    first = told.partition("\n2. ")[0]
+    assert broken.says in first
+    assert not broken.advice or re.search(rf"^   advice: .*{re.escape(broken.advice)}", first, re.MULTILINE)
+    # Of rustc's suggestions none that the contract does not allow.
+    assert "further restricting type parameter" not in told
