@@ -12,6 +12,9 @@ from akatsuki_wasm.contracts import Artifact, GuestProject, GuestSource, Manifes
 from akatsuki_wasm.errors import BuildError, DigestMismatchError, ToolchainError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from akatsuki_wasm.contracts import Crate
     from akatsuki_wasm.module import Module
     from akatsuki_wasm.pipeline import Pipeline
 
@@ -86,14 +89,19 @@ class Verification:
         }
 
 
-def verify(module: Module, pipeline: Pipeline) -> Verification:
+def verify(module: Module, pipeline: Pipeline, permitted: Sequence[Crate] = ()) -> Verification:
     """Rebuilds a module from its stored source with this machine's toolchain and the crates that it records.
+
+    Args:
+        module: Deployed or not.
+        pipeline: Builds it.
+        permitted: Crates that the settings permit; those that the module records must be among them.
 
     Raises:
         ToolchainError: There is no toolchain to rebuild it with, or the crates need what this machine has not.
     """
     started = time.perf_counter()
-    rebuilt, problem, differences = _examine(module, pipeline)
+    rebuilt, problem, differences = _examine(module, pipeline, permitted)
     return Verification(
         module.name,
         module.version,
@@ -110,7 +118,7 @@ _Found = tuple[str | None, str, tuple[FactDifference, ...]]
 """The digest of the rebuilt module, the problem, and what differs."""
 
 
-def _examine(module: Module, pipeline: Pipeline) -> _Found:
+def _examine(module: Module, pipeline: Pipeline, permitted: Sequence[Crate]) -> _Found:
     try:
         wasm, source = module.wasm, module.source
     except DigestMismatchError as exc:
@@ -118,13 +126,15 @@ def _examine(module: Module, pipeline: Pipeline) -> _Found:
     recorded = _facts(manifest.for_binary(wasm))
     if source is None or "source_sha256" not in recorded:
         return None, "it has no source: it was not built here", ()
-    given = GuestSource(source, module.name, "", "verify", crates=_crates(recorded))
+    given = GuestSource(source, module.name, "", "verify", crates=tuple(permitted))
     if given.sha256 != recorded["source_sha256"]:
         altered = _differences(recorded, {"source_sha256": given.sha256})
         return None, "the stored source is not the one that the module was built from", altered
     told = {**module.manifest.build, "abi": module.manifest.abi, **module.provenance.get("build", {})}
     if untrue := _differences(recorded, told):
-        return None, f"the registry tells the build otherwise than the module itself: {_named(untrue)}", untrue
+        return None, f"the registry tells the build otherwise than the module itself ({_named(untrue)})", untrue
+    if missing := _not_permitted(recorded, permitted):
+        return None, f"it uses crates that the setting `crates` does not permit so: {missing}", ()
     try:
         built = pipeline.build(GuestProject(module.name, given))
     except ToolchainError:
@@ -139,7 +149,7 @@ def _compare(module: Module, recorded: Mapping[str, Any], built: Artifact) -> _F
         return built.digest, "", ()
     changed = _differences(recorded, _facts(built.manifest))
     if changed:
-        return built.digest, f"it was built otherwise: {_named(changed)}", changed
+        return built.digest, f"it was built otherwise ({_named(changed)})", changed
     return built.digest, "its bytes are not what its source makes, though all facts of the build are the same", ()
 
 
@@ -147,11 +157,14 @@ def _facts(described: Manifest) -> dict[str, Any]:
     return {**described.build, "abi": described.abi}
 
 
-def _crates(recorded: Mapping[str, Any]) -> Any:
-    from akatsuki_wasm.rust.crates import permitted  # a library that modules without crates do not need
+def _not_permitted(recorded: Mapping[str, Any], permitted: Sequence[Crate]) -> str:
+    """The recorded crates that may not be used here: a module of somebody else's must not choose what is compiled."""
+    if not recorded.get("crates"):
+        return ""
+    from akatsuki_wasm.rust import crates  # a library that modules without crates do not need
 
-    crates = recorded.get("crates")
-    return permitted(crates) if crates else ()
+    missing = [each for each in crates.permitted(recorded["crates"]) if each not in permitted]
+    return ", ".join(f"{each.name} {each.version}" for each in missing)
 
 
 def _differences(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[FactDifference, ...]:
@@ -178,4 +191,4 @@ def _text(value: Any) -> str:
 
 
 def _named(differences: tuple[FactDifference, ...]) -> str:
-    return f"another {', '.join(each.fact for each in differences)}"
+    return ", ".join(each.fact for each in differences)

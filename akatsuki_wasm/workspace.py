@@ -320,9 +320,11 @@ class Workspace:
             NotFoundError: There is none that the acting user may read.
             ToolchainError: There is no toolchain to rebuild it with.
         """
+        from akatsuki_wasm.rust.crates import permitted
         from akatsuki_wasm.verifying import verify
 
-        return verify(self.load(module) if isinstance(module, str) else module, self.pipeline)
+        found = self.load(module) if isinstance(module, str) else module
+        return verify(found, self.pipeline, permitted(self.settings.crates))
 
     def deploy(
         self,

@@ -144,14 +144,14 @@ def test_facts_that_the_registry_tells_otherwise_are_found(
     build = {**module.provenance["build"], "rustc": "rustc 0.1"}
     _set_provenance(workspace, module, build=build)
     found = workspace.verify("twice")
-    assert found.problem == "the registry tells the build otherwise than the module itself: another compiler"
+    assert found.problem == "the registry tells the build otherwise than the module itself (compiler)"
     assert (found.differences[0].now, found.reproduced) == ("rustc 0.1", False)
 
 
 def test_another_prelude_and_compiler_are_named(workspace: ak.Workspace, artifacts: dict[str, Artifact]) -> None:
     workspace.deploy(retold(artifacts["twice"], prelude_sha256="0" * 64, rustc="rustc 1.2.3"), name="twice")
     found = workspace.verify("twice")
-    assert found.problem == "it was built otherwise: another prelude, compiler"
+    assert found.problem == "it was built otherwise (prelude, compiler)"
     assert [(each.fact, each.recorded) for each in found.differences] == [
         ("prelude", "0" * 64),
         ("compiler", "rustc 1.2.3"),
@@ -160,9 +160,17 @@ def test_another_prelude_and_compiler_are_named(workspace: ak.Workspace, artifac
     assert found.rebuilt == artifacts["twice"].digest != found.digest
 
 
-def test_crates_that_are_there_no_more_are_named(workspace: ak.Workspace, artifacts: dict[str, Artifact]) -> None:
+def test_crates_that_are_not_permitted_are_not_built(workspace: ak.Workspace, artifacts: dict[str, Artifact]) -> None:
     workspace.deploy(retold(artifacts["twice"], crates={"libm": "0.2.11"}, crates_sha256="1" * 64), name="twice")
     found = workspace.verify("twice")
+    assert found.problem == "it uses crates that the setting `crates` does not permit so: libm 0.2.11"
+    assert found.rebuilt is None
+
+
+def test_crates_of_which_there_is_no_use_any_more_are_named(tmp_path: Path, artifacts: dict[str, Artifact]) -> None:
+    with ak.open(data_dir=tmp_path, crates={"libm": "0.2.11"}) as workspace:
+        workspace.deploy(retold(artifacts["twice"], crates={"libm": "0.2.11"}, crates_sha256="1" * 64), name="twice")
+        found = workspace.verify("twice")
     assert [(each.fact, each.recorded, each.now) for each in found.differences] == [
         ("crates", "libm 0.2.11", "none"),
         ("sources of the crates", "1" * 64, "none"),
