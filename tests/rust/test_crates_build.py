@@ -224,3 +224,16 @@ def test_a_source_may_bring_no_crates_that_are_not_permitted(local_registry: Loc
     assert artifact.digest == build(text, both).digest
     with pytest.raises(SourceRejectedError, match="the crate `other` is not available"):
         build("use other::three as f;\n" + text, both, crates=own)
+
+
+def test_a_crate_may_have_the_name_of_a_part_of_the_prelude(local_registry: LocalRegistry, tmp_path: Path) -> None:
+    names = ("image", "text", "stats", "abi", "author", "heap")
+    for name in names:
+        local_registry.crate(name, {"src/lib.rs": "pub fn one() -> u8 { 1 }"})
+    source = (
+        "use image::one;\n/// Paler.\npub fn paler(image: Image) -> Image {\n    let more = one() + "
+        + " + ".join(f"{name}::one()" for name in names)
+    )
+    source += ";\n    image.map_rgb(|_, _, [r, g, b]| [r + more as f32, g, b])\n}"
+    artifact = build(source, settings(tmp_path, dict.fromkeys(names, "1.0.0")))
+    assert artifact.provenance["build"]["packages"] == [f"{name} 1.0.0" for name in sorted(names)]
