@@ -191,6 +191,8 @@ def _show(evaluation: Evaluation, as_json: bool) -> None:
     if failed:
         click.echo()
         table(FAILURE_HEADERS, ((kind, count, FAILURES[kind]) for kind, count in failed.items()), folding=("MEANING",))
+    if evaluation.ended:
+        say(f"ended after {len(evaluation.results)} of {evaluation.selected} cases: {evaluation.ended}")
 
 
 def _list(store: ResultStore, as_json: bool) -> None:
@@ -217,7 +219,7 @@ def _list(store: ResultStore, as_json: bool) -> None:
         say("Nothing was evaluated yet.")
         return
     table(
-        ("ID", "SUITE", "CASES", "FIRST TRY", "PASSED", "SECONDS"),
+        ("ID", "SUITE", "CASES", "FIRST", "PASSED", "SECONDS"),
         (
             (
                 each.id,
@@ -299,7 +301,8 @@ class CaseProgress:
             return
         colour = {"first": "green", "repaired": "yellow", "failed": "red"}[result.outcome]
         word = WORDS[result.outcome]
-        rest = f"{result.seconds:6.2f} s  {result.failure or ''}".rstrip()
+        reason = f"{result.failure}: {' '.join(result.message.split())}" if result.failure else ""
+        rest = f"{result.seconds:6.2f} s  {reason}".rstrip()
         if self._status is None:
             say(f"{result.name:<28} {click.style(f'{word:<9}', fg=colour)} {rest}")
             return

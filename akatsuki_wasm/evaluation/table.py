@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from akatsuki_wasm.evaluation.results import CaseResult, Evaluation
 
-SUMMARY_HEADERS = ("KIND", "LEVEL", "CASES", "FIRST TRY", "REPAIRED", "FAILED", "TOKENS IN", "TOKENS OUT", "SECONDS")
+SUMMARY_HEADERS = ("KIND", "LEVEL", "CASES", "FIRST", "REPAIRED", "FAILED", "TOKENS IN", "TOKENS OUT", "SECONDS")
 FAILURE_HEADERS = ("FAILURE", "CASES", "MEANING")
 CASE_FIELDS = (
     "name",

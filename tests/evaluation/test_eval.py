@@ -47,7 +47,7 @@ def test_a_run_counts_first_tries_repairs_and_failures_by_kind(
     assert done.exit_code == 0, done.stderr
     summary, failures = (rows(part) for part in done.stdout.split("\n\n"))
     assert [row[:8] for row in summary] == [
-        ["KIND", "LEVEL", "CASES", "FIRST TRY", "REPAIRED", "FAILED", "TOKENS IN", "TOKENS OUT"],
+        ["KIND", "LEVEL", "CASES", "FIRST", "REPAIRED", "FAILED", "TOKENS IN", "TOKENS OUT"],
         ["image", "easy", "1", "0", "0", "1", "1,200", "80"],
         ["image", "all", "1", "0", "0", "1", "1,200", "80"],
         ["column", "medium", "1", "0", "1", "0", "3,600", "240"],
@@ -126,6 +126,18 @@ def test_a_second_run_is_answered_from_memory_and_compares_equal(model: PlayedMo
     assert {each["name"]: each["first"] for each in compared["rows"]}["passed, text"] == "1 of 1"
     shown = json.loads(run("--show", first["id"], "--json").stdout)
     assert shown == first
+
+
+def test_a_case_whose_own_reference_fails_is_told_and_the_others_are_run(model: PlayedModel, mini: Path) -> None:
+    text = (mini / "shout.py").read_text("utf-8").replace('+ "!"', "+ 1")
+    (mini / "shout.py").write_text(text, encoding="utf-8")
+    model.script(answer(SHOUT), answer(SPREADS[0]))
+    done = run(mini, "--generator", "openai", "--only", "s*", "--max-repairs", "0")
+    assert done.exit_code == 0
+    assert [row[:2] for row in rows(done.stdout.split("\n\n")[1])[1:]] == [["oracle", "1"], ["case", "1"]]
+    shout, spread = done.stderr.splitlines()[:2]
+    assert "case: the reference shout raised TypeError" in shout
+    assert "oracle: spread(" in spread
 
 
 def test_two_models_are_compared_case_by_case(model: PlayedModel, mini: Path) -> None:

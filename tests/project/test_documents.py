@@ -112,6 +112,7 @@ def test_the_examples_of_a_document_run(name: str, tmp_path: Path, monkeypatch: 
             continue
         if block.title:
             (tmp_path / block.title).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / block.title).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / block.title).write_text(block.text, encoding="utf-8")
         elif block.language == "python":
             # Leading blank lines put the document's own line numbers into a traceback.
