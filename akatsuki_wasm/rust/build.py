@@ -26,6 +26,7 @@ from akatsuki_wasm.errors import BuildError, BuildTimeoutError, CompileError
 from akatsuki_wasm.rust.build_access import build_access
 from akatsuki_wasm.rust.build_folder import private_folder
 from akatsuki_wasm.rust.build_process import Finished, run
+from akatsuki_wasm.rust.crates_errors import script_error
 from akatsuki_wasm.rust.crates_source import damaged_hint, search_path, source_arguments
 from akatsuki_wasm.rust.diagnostics import MessageReader
 from akatsuki_wasm.rust.host_linker import write_host_linker
@@ -352,6 +353,8 @@ def _failure(
             f"the compiler crashed on this source ({toolchain.version})",
             hint="write the source in a simpler way, or raise the memory limit",
         )
+    if crates is not None and (failed := script_error(finished.tail)):
+        return failed
     lines = [line for line in finished.tail if line.startswith("error")] or list(finished.tail[-1:]) or ["no message"]
     if crates is not None and "checksum" in lines[0]:
         return BuildError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from akatsuki_wasm.errors import AkatsukiError, BuildError, ConfigError
+from akatsuki_wasm.errors import AkatsukiError, BuildError, ConfigError, one_line
 from akatsuki_wasm.rust.crates_lock import RELOCK_HINT
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ _NO_FEATURE = re.compile(r"depends on `([^`]+)` with feature `([^`]+)` but `[^`]
 _FEATURES = re.compile(r"available features: (.+)")
 _LOCKED = re.compile(r"lock file .* (?:needs to be updated|was not)|cannot update the lock file|because --locked was")
 _OFFLINE = ("using offline mode", "--offline was specified")
+_SCRIPT = re.compile(r"failed to run custom build command for `(\S+) v(\S+?)(?: .*)?`")
+_SCRIPT_SAID = "--- stderr"
 _FULL = "No space left on device"
 
 
@@ -56,6 +58,25 @@ def resolve_error(finished: Finished, timeout_s: float) -> AkatsukiError:
     # Of a chain of causes the last one says what happened.
     reason = lines[-1] if "Caused by:" in lines else _error(lines)
     return BuildError(f"cargo could not fetch the permitted crates: {reason[:500]}", hint=OFFLINE_HINT)
+
+
+def script_error(lines: Sequence[str]) -> BuildError | None:
+    """The error of a build that a crate's build script ended, or None where none did.
+
+    Args:
+        lines: The last ones that cargo printed.
+    """
+    failed = next((match for line in lines if (match := _SCRIPT.search(line))), None)
+    if failed is None:
+        return None
+    after = [line.strip() for line in lines]
+    said = after[after.index(_SCRIPT_SAID) + 1 :] if _SCRIPT_SAID in after else []
+    # Of a panic the line after its place says what it is about.
+    reason = next((line for line in said if line and not line.startswith(("thread ", "note: "))), "it does not say why")
+    return BuildError(
+        f"the build script of the crate {failed[1]} {failed[2]} failed: {one_line(reason)[:300]}",
+        hint="It may need the network, files or programs that the build sandbox does not give. Permit another crate.",
+    )
 
 
 def _no_version(name: str, version: str, text: str) -> ConfigError:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 AUTHOR_FILE = "src/author.rs"
 
+_NO_CRATE = "no such crate or module is here: write std::…, a part of the prelude, or a permitted crate"
+"""Instead of the compiler's advice to add a dependency, which an author cannot do."""
 _SUMMARY = re.compile(r"aborting due to |\d+ warnings? emitted|For more information about ")
 _LONGEST_MESSAGE = 1_000
 _LONGEST_HELP = 1_000
@@ -157,6 +159,9 @@ def _help(message: Mapping[str, Any]) -> str:
     parts = []
     for child in message.get("children", ()):
         if child.get("level") != "help":
+            continue
+        if "cargo add" in child["message"]:
+            parts.append(_NO_CRATE)
             continue
         replacements = [span["suggested_replacement"] for span in child["spans"] if span.get("suggested_replacement")]
         shown = ", ".join(f"`{replacement.strip()}`" for replacement in replacements)

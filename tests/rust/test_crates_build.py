@@ -230,10 +230,30 @@ def test_a_crate_may_have_the_name_of_a_part_of_the_prelude(local_registry: Loca
     names = ("image", "text", "stats", "abi", "author", "heap")
     for name in names:
         local_registry.crate(name, {"src/lib.rs": "pub fn one() -> u8 { 1 }"})
-    source = (
-        "use image::one;\n/// Paler.\npub fn paler(image: Image) -> Image {\n    let more = one() + "
-        + " + ".join(f"{name}::one()" for name in names)
+    source = "use image::one;\n/// Paler.\npub fn paler(image: Image) -> Image {\n    let more = one() + " + " + ".join(
+        f"{name}::one()" for name in names
     )
     source += ";\n    image.map_rgb(|_, _, [r, g, b]| [r + more as f32, g, b])\n}"
     artifact = build(source, settings(tmp_path, dict.fromkeys(names, "1.0.0")))
     assert artifact.provenance["build"]["packages"] == [f"{name} 1.0.0" for name in sorted(names)]
+
+
+def test_a_build_script_that_fails_is_named_with_its_own_words(local_registry: LocalRegistry, tmp_path: Path) -> None:
+    best = find_confinement()
+    if not best.at_least("strong"):
+        pytest.skip(f"this machine has no strong sandbox: {best.lacking['strong']}")
+    local_registry.crate("picky", {"src/lib.rs": "", "build.rs": 'fn main() { panic!("there is no libpicky") }'})
+    with pytest.raises(BuildError) as caught:
+        build("use picky as _;\n/// One.\npub fn one() -> u8 { 1 }", settings(tmp_path, {"picky": "1.0.0"}))
+    assert str(caught.value) == "the build script of the crate picky 1.0.0 failed: there is no libpicky"
+    assert caught.value.hint.startswith(
+        "It may need the network, files or programs that the build sandbox does not give"
+    )
+
+
+def test_a_path_into_no_crate_gets_no_advice_to_add_one(tmp_path: Path) -> None:
+    with pytest.raises(CompileError, match=r"^line 2: .*`rand`") as caught:
+        build("/// One.\npub fn one() -> u8 { rand::random() }", settings(tmp_path, {}))
+    assert caught.value.hint == (
+        "no such crate or module is here: write std::…, a part of the prelude, or a permitted crate"
+    )
