@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from akatsuki_wasm import manifest
 from akatsuki_wasm.contracts import Artifact, GuestProject, GuestSource, Manifest
-from akatsuki_wasm.errors import BuildError, DigestMismatchError, ToolchainError
+from akatsuki_wasm.errors import BuildError, ConfigError, DigestMismatchError, ToolchainError, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from akatsuki_wasm.contracts import Crate
     from akatsuki_wasm.module import Module
@@ -114,7 +114,8 @@ def verify(module: Module, pipeline: Pipeline, permitted: Sequence[Crate] = ()) 
     )
 
 
-_Found = tuple[str | None, str, tuple[FactDifference, ...]]
+_Differences = tuple[FactDifference, ...]
+_Found = tuple[str | None, str, _Differences]
 """The digest of the rebuilt module, the problem, and what differs."""
 
 
@@ -128,10 +129,10 @@ def _examine(module: Module, pipeline: Pipeline, permitted: Sequence[Crate]) -> 
         return None, "it has no source: it was not built here", ()
     given = GuestSource(source, module.name, "", "verify", crates=tuple(permitted))
     if given.sha256 != recorded["source_sha256"]:
-        altered = _differences(recorded, {"source_sha256": given.sha256})
+        altered = _differences(recorded, {"source_sha256": given.sha256}, ("source_sha256",))
         return None, "the stored source is not the one that the module was built from", altered
     told = {**module.manifest.build, "abi": module.manifest.abi, **module.provenance.get("build", {})}
-    if untrue := _differences(recorded, told):
+    if untrue := _differences(recorded, told, told):
         return None, f"the registry tells the build otherwise than the module itself ({_named(untrue)})", untrue
     if missing := _not_permitted(recorded, permitted):
         return None, f"it uses crates that the setting `crates` does not permit so: {missing}", ()
@@ -147,7 +148,7 @@ def _examine(module: Module, pipeline: Pipeline, permitted: Sequence[Crate]) -> 
 def _compare(module: Module, recorded: Mapping[str, Any], built: Artifact) -> _Found:
     if built.digest == module.digest:
         return built.digest, "", ()
-    changed = _differences(recorded, _facts(built.manifest))
+    changed = _differences(recorded, _facts(built.manifest), _FACTS)
     if changed:
         return built.digest, f"it was built otherwise ({_named(changed)})", changed
     return built.digest, "its bytes are not what its source makes, though all facts of the build are the same", ()
@@ -159,36 +160,40 @@ def _facts(described: Manifest) -> dict[str, Any]:
 
 def _not_permitted(recorded: Mapping[str, Any], permitted: Sequence[Crate]) -> str:
     """The recorded crates that may not be used here: a module of somebody else's must not choose what is compiled."""
-    if not recorded.get("crates"):
+    used = recorded.get("crates")
+    if not used:
         return ""
+    if not isinstance(used, Mapping):  # it is the module that says them, and it may say anything
+        return _text(used)
     from akatsuki_wasm.rust import crates  # a library that modules without crates do not need
 
-    missing = [each for each in crates.permitted(recorded["crates"]) if each not in permitted]
+    try:
+        missing = [each for each in crates.permitted(used) if each not in permitted]
+    except ConfigError:
+        return _text(used)
     return ", ".join(f"{each.name} {each.version}" for each in missing)
 
 
-def _differences(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[FactDifference, ...]:
-    """The facts that both sides know and tell otherwise; of two complete sides, also what one of them lacks."""
-    complete = "source_sha256" in now and len(now) > 1
-    names = [name for name in _FACTS if (name in recorded or name in now) and (complete or name in now)]
+def _differences(recorded: Mapping[str, Any], now: Mapping[str, Any], among: Iterable[str]) -> _Differences:
     return tuple(
-        FactDifference(_FACTS[name], _text(recorded.get(name)), _text(now.get(name)))
-        for name in names
-        if recorded.get(name) != now.get(name)
+        FactDifference(words, _text(recorded.get(name)), _text(now.get(name)))
+        for name, words in _FACTS.items()
+        if name in among and recorded.get(name) != now.get(name)
     )
 
 
 def _text(value: Any) -> str:
+    """A fact on one line that moves no terminal's cursor: a module may say anything of itself."""
     match value:
         case None:
             return "none"
         case list() | tuple():
-            return ", ".join(map(str, value))
+            return one_line(", ".join(map(str, value)))
         case Mapping():
-            return ", ".join(f"{name} {each if isinstance(each, str) else dict(each)}" for name, each in value.items())
+            return one_line(", ".join(f"{name} {each}" for name, each in value.items()))
         case _:
-            return str(value)
+            return one_line(str(value))
 
 
-def _named(differences: tuple[FactDifference, ...]) -> str:
+def _named(differences: _Differences) -> str:
     return ", ".join(each.fact for each in differences)

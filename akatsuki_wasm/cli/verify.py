@@ -37,7 +37,8 @@ def verify(module: str, as_json: bool) -> None:
         emit(found.to_dict())
     else:
         for line in _lines(found):
-            click.echo(line)
+            # A registry's other users may have written it.
+            click.echo("".join(letter if letter.isprintable() else "�" for letter in line))
     if not found.reproduced:
         raise click.exceptions.Exit(exits.USER)
 

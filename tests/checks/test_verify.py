@@ -160,11 +160,33 @@ def test_another_prelude_and_compiler_are_named(workspace: ak.Workspace, artifac
     assert found.rebuilt == artifacts["twice"].digest != found.digest
 
 
+def test_what_a_module_says_of_itself_moves_no_cursor(
+    workspace: ak.Workspace, artifacts: dict[str, Artifact], tmp_path: Path
+) -> None:
+    forged = retold(artifacts["twice"], rustc="rustc \x1b[2J\n1.2.3")
+    workspace.deploy(replace(forged, provenance={"prompt": "\x1b[2Jtwice"}), name="twice")
+    done = run("--data-dir", str(tmp_path / "data"), "verify", "twice", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "  prompt: �[2Jtwice\n" in done.stdout
+    assert "    recorded  rustc �[2J 1.2.3\n" in done.stdout
+    assert "\x1b" not in done.stdout
+
+
 def test_crates_that_are_not_permitted_are_not_built(workspace: ak.Workspace, artifacts: dict[str, Artifact]) -> None:
     workspace.deploy(retold(artifacts["twice"], crates={"libm": "0.2.11"}, crates_sha256="1" * 64), name="twice")
     found = workspace.verify("twice")
     assert found.problem == "it uses crates that the setting `crates` does not permit so: libm 0.2.11"
     assert found.rebuilt is None
+
+
+@pytest.mark.parametrize("crates", [3, ["libm"], {"libm": {"version": 4}}, {"../x": "*"}, {"libm": "\x1b[2J"}])
+def test_a_module_may_say_anything_of_its_crates(
+    workspace: ak.Workspace, artifacts: dict[str, Artifact], crates: Any
+) -> None:
+    workspace.deploy(retold(artifacts["twice"], crates=crates), name="twice")
+    found = workspace.verify("twice")
+    assert found.problem.startswith("it uses crates that the setting `crates` does not permit so: ")
+    assert found.problem.isprintable()
 
 
 def test_crates_of_which_there_is_no_use_any_more_are_named(tmp_path: Path, artifacts: dict[str, Artifact]) -> None:
