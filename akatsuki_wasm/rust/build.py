@@ -314,7 +314,9 @@ def _failure(
     if finished.timed_out:
         return BuildTimeoutError(
             f"the build took longer than its limit of {limits.wall_s:g} s",
-            hint="look for constants that take long to evaluate, or raise the limit",
+            hint="look for constants that take long to evaluate, or raise the limit"
+            if crates is None
+            else f"the crates {', '.join(crates.used)} may take that long: raise build_timeout_s",
         )
     if finished.overflowed:
         return BuildError(
