@@ -35,7 +35,6 @@ SYSTEM_LIBRARIES = tuple(
 )
 """What programs load when they start; the loader is itself a program. The stores are those of Nix and Guix."""
 _LOADER_FILES = (Path("/etc/ld.so.cache"), Path("/etc/alternatives"))
-_DEVICES = (Path("/dev/urandom"), Path("/dev/random"), Path("/dev/zero"))
 _NULL = Path("/dev/null")
 _IN_SHORT = {"bubblewrap": "bubblewrap", "landlock": "Landlock (ABI {})", "seccomp": "seccomp", "limits": "limits"}
 
@@ -44,8 +43,8 @@ _IN_SHORT = {"bubblewrap": "bubblewrap", "landlock": "Landlock (ABI {})", "secco
 class Access:
     """The files that a confined program reaches, all of them by absolute paths.
 
-    The system's libraries, ``/dev/null`` and random numbers are there besides. A path that does not exist is left out,
-    except among `write`.
+    The system's libraries and ``/dev/null`` are there besides. A path that does not exist is left out, except among
+    `write`.
 
     Attributes:
         read: Files and folders that it may read.
@@ -64,7 +63,7 @@ class Access:
     def as_landlock(self) -> dict[str, Any]:
         """As the launcher takes it."""
         return {
-            "read": [str(path) for path in (*self.read, *_LOADER_FILES, *_DEVICES)],
+            "read": [str(path) for path in (*self.read, *_LOADER_FILES)],
             "run": [str(path) for path in (*self.run, *SYSTEM_LIBRARIES)],
             "write": [str(path) for path in (*self.write, _NULL)],
             "run_written": self.run_written,

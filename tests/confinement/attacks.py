@@ -179,7 +179,7 @@ ATTACKS = (
     Attack("a path dependency", _path_dependency, "module", KERNEL, "one file"),
     Attack("a build script", _build_script, "machine", REFUSED, "one file"),
     Attack("a procedural macro", _procedural_macro, "machine", dict.fromkeys(KERNEL, "no linker may run"), "one file"),
-    Attack("`.cargo/config.toml` in the crate", _configuration(""), "machine", FOLDER, "one file"),
+    Attack("`.cargo/config.toml` in the crate", _configuration(""), "machine", REFUSED, "one file"),
     Attack("`.cargo/config.toml` in a parent folder", _configuration("../"), "machine", FOLDER),
     Attack(
         "`global_asm!` with `.incbin`",

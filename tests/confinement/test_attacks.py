@@ -87,7 +87,7 @@ def test_it_does_not_come_that_far(attack: Attack, scene: Scene) -> None:
         assert hostile & {*files} == {"src/author.rs", "src/lib.rs"}
         manifest = tomllib.loads(files["Cargo.toml"])
         assert not {*manifest} & {"dependencies", "build-dependencies", "patch", "target"}
-        assert "build" not in manifest["package"]
+        assert manifest["package"].get("build") in {None, False}
     else:
         assert {*attack.stopped} == {"basic", "strong", "full"}
 
