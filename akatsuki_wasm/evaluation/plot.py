@@ -35,7 +35,7 @@ def check_plot(path: Path) -> None:
         )
     if find_spec("matplotlib") is None:
         raise MissingExtraError(
-            "a plot needs matplotlib, which is not installed", hint="pip install 'akatsuki-wasm[plot]'"
+            "a plot needs matplotlib, which is not installed", hint="Install it: pip install 'akatsuki-wasm[plot]'"
         )
 
 

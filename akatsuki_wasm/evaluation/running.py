@@ -29,6 +29,7 @@ from akatsuki_wasm.errors import (
     UnusableReplyError,
 )
 from akatsuki_wasm.evaluation.results import CaseResult, Evaluation, Outcome, ResultStore, Turn
+from akatsuki_wasm.generation_facts import storable
 from akatsuki_wasm.repair_loop import Attempt, RepairLimits, RepairLoop
 from akatsuki_wasm.replies import FolderReplies
 
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from akatsuki_wasm.evaluation.suite import Case, Suite
     from akatsuki_wasm.workspace import Workspace
 
-_LASTING = {400, 401, 402, 403, 404, 405}
+_LASTING = {401, 402, 403, 404, 405}
 """HTTP statuses with which every other question would fail as well."""
 
 
@@ -212,7 +213,7 @@ def _result(case: Case, attempts: list[Attempt], failure: AkatsukiError | None, 
         case.level,
         outcome,
         None if reason is None else failure_kind(reason),
-        "" if failure is None else str(failure),
+        "" if failure is None else storable(str(failure)),
         round(seconds, 3),
         turns,
     )
@@ -222,10 +223,10 @@ def _turn(attempt: Attempt) -> Turn:
     exchange = attempt.exchange
     return Turn(
         None if attempt.error is None else failure_kind(attempt.error),
-        attempt.message,
+        storable(attempt.message),
         round(attempt.seconds, 3),
         None if exchange is None else exchange.tokens_in,
         None if exchange is None else exchange.tokens_out,
         exchange is not None and exchange.replayed,
-        "" if attempt.source is None else attempt.source.rust,
+        "" if attempt.source is None else storable(attempt.source.rust),
     )

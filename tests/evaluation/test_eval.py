@@ -219,6 +219,20 @@ def test_a_plot_is_drawn_in_the_format_of_its_name(model: PlayedModel, mini: Pat
     drawn = (tmp_path / "scores.svg").read_text("utf-8")
     for text in ("openai gpt-5.4-mini-played on the suite mini: 1 of 1 passed", "first try", "mean seconds per case"):
         assert text in drawn
-    refused = run(*words, "--plot", tmp_path / "scores.gif")
+
+
+def test_a_plot_that_cannot_be_drawn_is_refused_before_the_run(
+    model: PlayedModel, mini: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = (mini, "--generator", "openai", "--plot")
+    refused = run(*words, tmp_path / "scores.gif")
     assert refused.exit_code == 1
     assert refused.stderr.startswith(f"error: plot is '{tmp_path / 'scores.gif'}': expected a name that ends in .png")
+    monkeypatch.setitem(sys.modules, "matplotlib", None)  # what an environment without it looks like to an import
+    refused = run(*words, tmp_path / "scores.png")
+    assert (refused.exit_code, refused.stderr) == (
+        1,
+        "error: a plot needs matplotlib, which is not installed\nhint: Install it: pip install 'akatsuki-wasm[plot]'\n",
+    )
+    assert run(mini, "--out", tmp_path / "scores.txt").stderr.splitlines()[0].endswith("ends in .csv or .json")
+    assert model.requests() == []
