@@ -116,7 +116,7 @@ def test_a_wrong_result_is_repaired(workspace: Workspace, model: PlayedModel) ->
     assert module.provenance["attempts"] == 2
     assert module.provenance["checks"]["examples"] == examples
     assert "- days_between(10, 3) == 7" in model.said()[1]["content"]
-    fault = "the example days_between(10, 3) == 7 gave 4294967289; expected 7, got 4294967289"
+    fault = "the example days_between(10, 3) == 7 gave 4294967289; expected 7"
     assert f"does not do what it must.\n\n1. {fault}\n" in model.said()[-1]["content"]
 
 
