@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from jinja2.bccache import Bucket
+
 BUILTIN = "builtin/"
 """A user's template reaches ours of the same name by it: ``{% extends "builtin/system.j2" %}``."""
 MAX_TEMPLATE = 256 * 1024
@@ -28,10 +30,29 @@ MAX_RENDERED = 1_000_000
 """Characters of one rendered template: more than any model reads."""
 
 
+class _Compiled(jinja2.BytecodeCache):
+    """Keeps what templates were compiled to while the process lives; jinja2 compares the hash of the text each time."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """As jinja2 asks of every such cache."""
+        if bucket.key in self._kept:
+            bucket.bytecode_from_string(self._kept[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """As jinja2 asks of every such cache."""
+        self._kept[bucket.key] = bucket.bytecode_to_string()
+
+
+_COMPILED = _Compiled()
+
+
 class PromptTemplates:
     """Renders templates and remembers which ones took part.
 
-    It is made anew for every conversation: it sees a file that was just changed, and threads share nothing.
+    It is made anew for every conversation, and so sees a file that was just changed.
 
     Args:
         folder: Of the user's templates, or None.
@@ -54,6 +75,7 @@ class PromptTemplates:
             lstrip_blocks=True,
             # A prompt is plain text. What is put in is data to jinja2, which never reads it as a template.
             autoescape=False,
+            bytecode_cache=_COMPILED,
         )
         self._environment.globals["fence"] = fence
 
