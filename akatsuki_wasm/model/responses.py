@@ -64,7 +64,7 @@ def send(client: openai.AsyncOpenAI, body: dict[str, Any]) -> AbstractAsyncConte
 
 def take_event(event: dict[str, Any], arriving: Arriving) -> None:
     """One event of a stream. What a model thinks comes as events of other names, and is not the answer."""
-    kind, response = event.get("type"), event.get("response")
+    kind, response = text_of(event.get("type")), event.get("response")
     if kind == "response.output_text.delta":
         arriving.say(text_of(event.get("delta")))
     elif kind == "response.refusal.delta":
@@ -93,11 +93,12 @@ def _end(response: dict[str, Any], arriving: Arriving) -> None:
         arriving.say("".join(text_of(each.get("text")) for each in parts if each.get("type") != "refusal"))
     arriving.refusal = arriving.refusal or "".join(text_of(each.get("refusal")) for each in parts)
     details, error = response.get("incomplete_details"), response.get("error")
+    status = text_of(response.get("status"))
     arriving.ending = "whole"
-    if response.get("status") == "incomplete":
+    if status == "incomplete":
         reason = details.get("reason") if isinstance(details, dict) else None
         arriving.ending = "filter" if reason == "content_filter" else "length"
-    if response.get("status") in {"failed", "cancelled"} or isinstance(error, dict):
+    if status in {"failed", "cancelled"} or isinstance(error, dict):
         arriving.failed = text_of(error.get("message")) if isinstance(error, dict) else ""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from akatsuki_wasm.model import chat, responses
@@ -34,6 +34,8 @@ def arriving(heard: list[str]) -> Arriving:
     return Arriving(Asking("m"), SECRETS, heard.append, 0.0)
 
 
+@example([{"type": {}, "response": {"status": [], "output": [{"type": {}, "content": [{"type": []}]}]}}])
+@example([{"type": "response.completed", "response": {"status": [], "output": [{"type": {}, "content": [3]}]}}])
 @given(st.lists(EVENT, max_size=6))
 def test_any_events(events: list[dict[str, Any]]) -> None:
     for way in (chat, responses):
@@ -51,6 +53,7 @@ def test_any_events(events: list[dict[str, Any]]) -> None:
         json.dumps(dict(exchange.parameters))
 
 
+@example({"output": [], "status": {}, "error": []})
 @given(EVENT)
 def test_any_body(body: dict[str, Any]) -> None:
     for way in (chat, responses):
