@@ -12,8 +12,10 @@ if TYPE_CHECKING:
 
     from akatsuki_wasm.rust.toolchain import Toolchain
 
-_PARTS = ("bin", "lib", "lib64", "libexec")
-"""What a compiler reads of its prefix. Not the prefix itself: it may be a home folder, or all of /usr."""
+_LIBRARIES = ("lib", "lib64", "libexec")
+_PROGRAMS = ("rustc", "cargo", "rust-lld", "lld", "wasm-ld")
+"""What a compiler needs of its prefix. Not the prefix itself, which may be a home folder, and not all of its ``bin``:
+where that is the system's, it has every program there is."""
 _LINKER = (Path("/usr"), Path("/bin"))
 """Where the machine's own linker, and what it links with, are."""
 
@@ -29,10 +31,10 @@ def build_access(
         read_only: Folders to read besides.
         run_built: Whether it may start what it built, and the machine's linker.
     """
-    prefixes = {
-        program.parent.parent for each in (toolchain.rustc, toolchain.cargo) for program in (each, each.resolve())
-    }
-    run = [prefix / part for prefix in sorted(prefixes) for part in _PARTS]
+    programs = toolchain.rustc, toolchain.cargo
+    prefixes = {each.parent.parent for program in programs for each in (program, program.resolve())}
+    parts = (*_LIBRARIES, *(f"bin/{name}" for name in _PROGRAMS))
+    run = [*programs, *(prefix / part for prefix in sorted(prefixes) for part in parts)]
     sysroot = [] if toolchain.sysroot is None else [toolchain.sysroot]
     return Access(
         read=tuple(_with_targets((*sysroot, *read_only))),
@@ -43,9 +45,6 @@ def build_access(
 
 
 def _with_targets(paths: Iterable[Path]) -> Iterable[Path]:
-    """Those that exist; a link and what it leads to."""
-    for path in paths:
-        if path.exists():
-            yield path.absolute()
-            if path.resolve() != path.absolute():
-                yield path.resolve()
+    """Those that exist, each once; a link and what it leads to."""
+    existing = [path for path in paths if path.exists()]
+    yield from dict.fromkeys(each for path in existing for each in (path.absolute(), path.resolve()))

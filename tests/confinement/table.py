@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from akatsuki_wasm.confinement.ladder import LEVELS
@@ -29,4 +30,4 @@ def on_the_page() -> list[str]:
 
 
 if __name__ == "__main__":
-    print("\n".join(lines()))
+    sys.stdout.write("\n".join([*lines(), ""]))

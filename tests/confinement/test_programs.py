@@ -99,3 +99,4 @@ def test_nothing_runs_where_nothing_was_said_to_run(
     with pytest.raises(BuildError):
         build_crate(files, toolchain=toolchain, crates=BuildCrates(sources, ("trying",)), confinement=confinement)
     assert not scene.mark.exists()
+    assert not scene.caught.exists()
