@@ -176,6 +176,8 @@ class _Designer:
             failure = exc
             if isinstance(exc, RepairError) and self._is_recorded:
                 exc.hint = f"{exc.hint.rstrip('.')}. All attempts: akatsuki generations show {str(self.id)[:8]}"
+                if any(each.exchange and each.exchange.replayed for each in self.attempts):
+                    exc.hint += "; its answers were remembered, --fresh asks anew"
             raise
         finally:
             self._record(time.perf_counter() - started, module, failure)

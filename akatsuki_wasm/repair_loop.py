@@ -129,6 +129,32 @@ class Design:
     attempts: tuple[Attempt, ...]
 
 
+class _Turn:
+    """One attempt while it is made.
+
+    Args:
+        attempts: Where it is kept when it ends.
+    """
+
+    def __init__(self, attempts: list[Attempt]) -> None:
+        self.number = len(attempts) + 1
+        self._attempts = attempts
+        self._started = time.perf_counter()
+
+    def keep(self, failed: Feedback | None, *, warnings: tuple[Diagnostic, ...] = (), **facts: Any) -> None:
+        """Ends the attempt: with what was wrong, or with the build's warnings where it passed."""
+        self._attempts.append(
+            Attempt(
+                number=self.number,
+                failed_stage=None if failed is None else failed.stage,
+                message="" if failed is None else failed.message,
+                diagnostics=warnings if failed is None else failed.diagnostics,
+                seconds=time.perf_counter() - self._started,
+                **facts,
+            )
+        )
+
+
 @dataclass
 class RepairLoop:
     """One design on its way.
@@ -170,41 +196,41 @@ class RepairLoop:
 
     def _turn(self, feedback: Feedback | None) -> Design | Feedback:
         """One attempt: a design, or what was wrong with it."""
-        number, started = len(self.attempts) + 1, time.perf_counter()
+        turn = _Turn(self.attempts)
+        answer = self._ask(feedback, turn)
+        return answer if isinstance(answer, Feedback) else self._try(answer, turn)
 
-        def keep(failed: Feedback | None, **facts: Any) -> None:
-            stage, message = (None, "") if failed is None else (failed.stage, failed.message)
-            found = facts.pop("diagnostics") if failed is None else failed.diagnostics
-            seconds = time.perf_counter() - started
-            self.attempts.append(
-                Attempt(number=number, failed_stage=stage, message=message, diagnostics=found, seconds=seconds, **facts)
-            )
-
+    def _ask(self, feedback: Feedback | None, turn: _Turn) -> GuestSource | Feedback:
+        """The generator's source, or that its answer held none."""
         try:
-            source = self.pipeline.generate(self.request, feedback, number, self.context)
+            return self.pipeline.generate(self.request, feedback, turn.number, self.context)
         except GenerateError as exc:
             last = None if feedback is None else feedback.source
             reply = "" if exc.exchange is None else exc.exchange.reply
-            failed = Feedback(number, "generate", str(exc), (), last, reply)
-            if feedback is not None and not isinstance(exc, ModelError | UnusableReplyError):
-                # A generator that cannot do better leaves the failure of its own source as the thing to report.
-                raise self._failure("", own=True) from None
-            if feedback is not None and (isinstance(exc, ModelError) or _is_final(exc)):
-                raise self._failure(f"the generator could not be asked again: {exc}") from exc
-            keep(failed, source=None, exchange=exc.exchange, error=exc)
-            if not isinstance(exc, UnusableReplyError) or exc.final:
+            failed = Feedback(turn.number, "generate", str(exc), (), last, reply)
+            if feedback is None or exc.exchange is not None:
+                turn.keep(failed, source=None, exchange=exc.exchange, error=exc)
+            if isinstance(exc, UnusableReplyError) and not exc.final:
+                # What was wrong with the last source still is.
+                return failed if feedback is None else replace(failed, diagnostics=feedback.diagnostics)
+            if feedback is None:
                 raise
-            # What was wrong with the last source still is.
-            return failed if feedback is None else replace(failed, diagnostics=feedback.diagnostics)
+            if isinstance(exc, ModelError | UnusableReplyError):
+                raise self._failure(f"then {exc}") from exc
+            # A generator that cannot do better leaves the failure of its own source as the thing to report.
+            raise self._failure("", own=True) from None
+
+    def _try(self, source: GuestSource, turn: _Turn) -> Design | Feedback:
+        """Builds and checks a source."""
         try:
-            artifact = self.pipeline.build(GuestProject(self.request.name or source.name, source), number)
+            artifact = self.pipeline.build(GuestProject(self.request.name or source.name, source), turn.number)
             checks = Checks(self.request.examples, source.examples, self.oracle)
-            report = self.pipeline.check(artifact, checks, source.name, number)
+            report = self.pipeline.check(artifact, checks, source.name, turn.number)
         except _OF_THE_SOURCE as exc:
-            failed = _feedback(exc, number, source)
-            keep(failed, source=source, exchange=source.exchange, error=exc)
+            failed = _feedback(exc, turn.number, source)
+            turn.keep(failed, source=source, exchange=source.exchange, error=exc)
             return failed
-        keep(None, source=source, exchange=source.exchange, report=report, diagnostics=artifact.warnings)
+        turn.keep(None, source=source, exchange=source.exchange, report=report, warnings=artifact.warnings)
         provenance = {**artifact.provenance, **provenance_of(self.request, source, report, self.attempts)}
         return Design(replace(artifact, provenance=provenance), source, report, tuple(self.attempts))
 
@@ -243,10 +269,6 @@ class RepairLoop:
         )
         error.__cause__ = best.error
         return error
-
-
-def _is_final(error: GenerateError) -> bool:
-    return isinstance(error, UnusableReplyError) and error.final
 
 
 def _lacks(attempt: Attempt) -> str:

@@ -47,6 +47,7 @@ class StageProgress:
         self._spinner: Any = None
         self._doing = "starting"
         self._answer = ""
+        self._is_json = False
         self._written = 0
         self._failed: tuple[Stage, float, str] | None = None
 
@@ -102,8 +103,9 @@ class StageProgress:
         return Group(*lines, self._spinner)
 
     def _tail(self) -> list[str]:
-        """The last lines of the answer, without what could move the cursor."""
-        lines = self._answer.expandtabs(4).splitlines()[-_TAIL_LINES:]
+        """The last lines of the answer, without what could move the cursor; a text within JSON as the text."""
+        text = self._answer.replace("\\n", "\n").replace('\\"', '"') if self._is_json else self._answer
+        lines = text.expandtabs(4).splitlines()[-_TAIL_LINES:]
         return ["".join(letter if letter.isprintable() else "�" for letter in line) for line in lines]
 
     @hookimpl
@@ -134,6 +136,8 @@ class StageProgress:
     @hookimpl
     def akatsuki_reply_text(self, text: str) -> None:
         """Shows an answer while it comes."""
+        if not self._written:
+            self._is_json = text.lstrip().startswith("{")
         self._written += len(text)
         self._answer = (self._answer + text)[-_TAIL_CHARACTERS:]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -66,7 +67,9 @@ def test_commands_of_a_plugin(tmp_path: Path) -> None:
     (tmp_path / "greeter.py").write_text(LOCAL)
     done = run("--plugin", "greeter.py", "greet", cwd=tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "hello\n", "")
-    assert "greet      Say hello." in run("--plugin", "greeter.py", "--help", cwd=tmp_path).stdout
+    assert re.search(
+        r"^  greet +Say hello\.$", run("--plugin", "greeter.py", "--help", cwd=tmp_path).stdout, re.MULTILINE
+    )
     done = run("greet", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (
         2,

@@ -15,19 +15,23 @@ from akatsuki_wasm.contracts import (
     Artifact,
     BuildOptions,
     Diagnostic,
+    Exchange,
     Feedback,
     GenerationRequest,
     GuestProject,
     GuestSource,
+    Message,
 )
 from akatsuki_wasm.errors import (
     CheckError,
     CompileError,
     GenerateError,
+    ModelError,
     PluginError,
     RepairError,
     StageUnhandledError,
     ToolchainError,
+    UnusableReplyError,
 )
 from akatsuki_wasm.manager import AkatsukiPluginManager
 from akatsuki_wasm.manifest import for_binary
@@ -225,3 +229,67 @@ def test_a_broken_plugin_is_an_error_of_the_plugin() -> None:
 
     with pytest.raises(PluginError, match=r"^a plugin answered akatsuki_generate with str: expected GuestSource$"):
         design(make(Lies()), request(), max_repairs=0)
+
+
+def exchange(reply: str, tokens: int = 100) -> Exchange:
+    return Exchange((Message("user", "add two numbers"),), reply, "queue", tokens_in=tokens, tokens_out=tokens)
+
+
+@dataclass
+class Model:
+    """A generator that answers with sources or errors from a list, each with 200 tokens."""
+
+    turns: list[str | Exception]
+    feedback: list[Feedback | None] = field(default_factory=list)
+
+    @hookimpl
+    def akatsuki_generate(self, request: GenerationRequest, feedback: Feedback | None) -> GuestSource:
+        self.feedback.append(feedback)
+        turn = self.turns[len(self.feedback) - 1]
+        if isinstance(turn, Exception):
+            raise turn
+        return GuestSource(turn, "adder", "Adds.", "model", exchange=exchange(turn))
+
+
+def test_an_answer_without_a_source_is_an_attempt() -> None:
+    unusable = UnusableReplyError("there is no Rust in it", exchange=exchange("I cannot"))
+    model = Model([WRONG, unusable, GOOD])
+    made = design(make(model, Assembler()), request("add(2, 3) == 5"), max_repairs=3)
+    assert [each.failed_stage for each in made.attempts] == ["check", "generate", None]
+    third = model.feedback[2]
+    assert third is not None
+    assert (third.stage, third.reply, third.source and third.source.rust) == ("generate", "I cannot", WRONG)
+    assert third.diagnostics == made.attempts[0].diagnostics
+    assert made.artifact.provenance["usage"]["tokens_in"] == 300
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ModelError("the model is gone", exchange=exchange("pub fn")),
+        UnusableReplyError("the language model refuses", exchange=exchange("no"), final=True),
+    ],
+)
+def test_what_ends_the_asking_is_told_with_the_best_attempt(error: GenerateError) -> None:
+    attempts: list[Attempt] = []
+    with pytest.raises(RepairError) as caught:
+        design(make(Model([WRONG, error]), Assembler()), request("add(2, 3) == 5"), max_repairs=3, attempts=attempts)
+    assert str(caught.value) == (
+        "none of 2 attempts is right; the best, attempt 1, builds, but the example add(2, 3) == 5 gave -1; "
+        f"expected 5 (then {error})"
+    )
+    assert [each.error for each in attempts][1] is error
+
+
+def test_a_refusal_at_once_is_the_failure() -> None:
+    refusal = UnusableReplyError("the language model refuses", final=True)
+    with pytest.raises(UnusableReplyError, match=r"^the language model refuses$"):
+        design(make(Model([refusal]), Assembler()), request(), max_repairs=3)
+
+
+def test_the_token_budget_ends_the_loop() -> None:
+    sources = [f"{WRONG} ;; {number}" for number in range(3)]
+    with pytest.raises(RepairError, match=r"\(400 tokens use up the budget of 400\)$"):
+        design(make(Model(list(sources)), Assembler()), request("add(2, 3) == 5"), max_repairs=9, token_budget=400)
+    with pytest.raises(RepairError, match=r"^the attempt builds, but .* \(200 tokens use up the budget of 100\)$"):
+        design(make(Model(list(sources)), Assembler()), request("add(2, 3) == 5"), max_repairs=9, token_budget=100)
