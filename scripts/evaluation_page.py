@@ -106,7 +106,8 @@ def words(found: dict[str, Any]) -> str:
     return (
         "The catalogue composes operations that it knows, and formulas; these prompts ask for programs.\n"
         f"It declined {declined} of them. Of the {built} modules that it built, {unnamed} lack the function that the "
-        "prompt names:\nit gives functions names of its own. What it is good at is on [another page](prompts.md)."
+        "prompt names:\nit picks operations by the words that it knows, and gives them names of its own. "
+        "What it is good at is on\n[another page](prompts.md)."
     )
 
 

@@ -31,7 +31,7 @@ FAILURES = {
     "timeout": "the build ran past its time limit",
     "automatic": "an automatic case failed, by a trap or the like",
     "example": "an example of the prompt did not hold",
-    "oracle": "the results differ from the reference's",
+    "oracle": "a function is not there, or its results differ from the reference's",
     "case": "the case's own reference failed",
 }
 """What an attempt can fail with, in the order of how far it came."""
