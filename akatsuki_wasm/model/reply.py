@@ -35,6 +35,7 @@ _THINKING = re.compile(r"\s*<(think|thinking|thought|reasoning)>.*?</\1>", re.DO
 _THOUGHT_END = re.compile(
     r"^[ \t]{0,8}</(?:think|thinking|thought|reasoning)>[ \t]{0,8}$", re.MULTILINE | re.IGNORECASE
 )
+_ENDS_CODE = re.compile(r"[};][ \t]*\Z")
 _FENCE = re.compile(r"[ \t]{0,3}(`{3,}|~{3,})[ \t]*([\w+#.-]*)[^`]*")
 # White space is bounded and never a line break, so that no text is looked at again and again.
 _GAP = r"[ \t]{1,20}"
@@ -213,8 +214,12 @@ def _blocks(text: str) -> tuple[list[tuple[str, str]], str]:
         found = _FENCE.fullmatch(line) if len(line) <= _MAX_FENCE else None
         if fence:
             bare = line.strip()
-            if found and bare == fence[0] * len(bare) and len(bare) >= len(fence):
-                blocks.append((language, "\n".join(inside)))
+            code = bare.rstrip(fence[0])
+            marks = len(bare) - len(code)
+            ends = _ENDS_CODE.search(code) and not code.startswith("//") if code else found
+            if ends and marks >= len(fence):
+                # Some models close the block on the code's own last line.
+                blocks.append((language, "\n".join([*inside, code] if code else inside)))
                 fence = ""
             else:
                 inside.append(line)

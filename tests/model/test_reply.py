@@ -33,6 +33,7 @@ def fenced(rust: str, language: str = "rust") -> str:
         f"name: adder\n{fenced(RUST, 'rs')}\nUse it so:\n{fenced('let x = add_up(1, 2);' + chr(10))}",
         f"First a helper:\n{fenced(HELPER)}\nname: adder\n{fenced(RUST)}",
         f"name: adder\n~~~rust\n{RUST}~~~",
+        f"name: adder\n```rust\n{RUST.rstrip()}```\nIt adds.",
         f"name: adder\n````rust\n{RUST}````",
         f"name: adder\n```rust title=src/lib.rs\n{RUST}",
         f"<think>\n{fenced('pub fn wrong() {}' + chr(10) * 90)}\n</think>\nname: adder\n{fenced(RUST)}",
