@@ -2,8 +2,8 @@
 
 https://docs.kernel.org/userspace-api/seccomp_filter.html. The filter is a list of what is refused, not of what is
 allowed: rustc, LLVM and linkers change their calls with each release, and files are Landlock's business. It takes away
-what Landlock does not govern: sockets of every kind, other processes, mounts and namespaces, the kernel's own doors,
-programs without a file, and the modes, owners and times of files.
+what Landlock does not govern: sockets of every kind, other processes and the memory that they share, mounts and
+namespaces, the kernel's own doors, programs without a file, and the modes, owners and times of files.
 """
 
 from __future__ import annotations
@@ -32,6 +32,14 @@ _REFUSED: dict[str, dict[str, tuple[int | None, int | None]]] = {
         "ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271),
         "process_madvise": (440, 440), "kcmp": (312, 272), "pidfd_getfd": (438, 438), "pidfd_send_signal": (424, 424),
         "kill": (62, 129), "tkill": (200, 130), "rt_sigqueueinfo": (129, 138), "rt_tgsigqueueinfo": (297, 240),
+        "setpriority": (141, 140), "sched_setparam": (142, 118), "sched_setscheduler": (144, 119),
+        "sched_setattr": (314, 274), "sched_setaffinity": (203, 122), "ioprio_set": (251, 30),
+        "migrate_pages": (256, 238), "move_pages": (279, 239),
+    },
+    "memory and messages that processes share": {
+        "shmget": (29, 194), "shmat": (30, 196), "shmctl": (31, 195), "msgget": (68, 186), "msgsnd": (69, 189),
+        "msgrcv": (70, 188), "msgctl": (71, 187), "semget": (64, 190), "semop": (65, 193), "semctl": (66, 191),
+        "semtimedop": (220, 192), "mq_open": (240, 180), "mq_unlink": (241, 181),
     },
     "the way out of the group that is killed at the end": {"setsid": (112, 157), "setpgid": (109, 154)},
     "mounts and namespaces": {
@@ -48,6 +56,7 @@ _REFUSED: dict[str, dict[str, tuple[int | None, int | None]]] = {
         "quotactl": (179, 60), "quotactl_fd": (443, 443), "swapon": (167, 224), "swapoff": (168, 225),
         "reboot": (169, 142), "acct": (163, 89), "syslog": (103, 116), "personality": (135, 92), "iopl": (172, None),
         "ioperm": (173, None), "modify_ldt": (154, None), "vhangup": (153, 58), "fanotify_init": (300, 262),
+        "fanotify_mark": (301, 263), "inotify_add_watch": (254, 27),
         "settimeofday": (164, 170), "clock_settime": (227, 112), "clock_adjtime": (305, 266), "adjtimex": (159, 171),
         "sethostname": (170, 161), "setdomainname": (171, 162), "mknod": (133, None), "mknodat": (259, 33),
     },
