@@ -231,18 +231,23 @@ def _key() -> str:
 
 
 def _remembered(file: Path, key: str) -> Confinement | None:
+    """What a process before this one found, where everything is as it was then."""
     try:
-        kept = json.loads(file.read_text("utf-8"))
+        with file.open(encoding="utf-8") as opened:
+            if os.fstat(opened.fileno()).st_uid != os.geteuid():
+                return None  # it names a program that is then started
+            kept = json.loads(opened.read())
         if kept["key"] != key:
             return None
         found = kept["found"]
         level: Level = found["level"]
-        if level not in LEVELS or (level == "full") != bool(found["bubblewrap"]):
+        bwrap = bubblewrap.find() if level == "full" else None
+        if level not in LEVELS or found["bubblewrap"] != (None if bwrap is None else str(bwrap)):
             return None
         return Confinement(
             level=level,
             landlock_abi=int(found["landlock_abi"]),
-            bubblewrap=Path(found["bubblewrap"]) if found["bubblewrap"] else None,
+            bubblewrap=bwrap,
             lacking=dict(found["lacking"]),
             hints=dict(found["hints"]),
         )

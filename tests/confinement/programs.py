@@ -27,6 +27,8 @@ TRIED = (
     "read another program's environment",
     "signal another program",
     "trace another program",
+    "leave the group that is killed at the end",
+    "share memory with another program",
     "connect to a server",
     "open an internet socket",
     "open a socket for datagrams",
@@ -44,6 +46,9 @@ extern "C" {
     fn ptrace(request: usize, process: usize, address: usize, data: usize) -> i64;
     fn chmod(path: *const u8, mode: u32) -> i32;
     fn utimensat(folder: i32, path: *const u8, times: *const u8, flags: i32) -> i32;
+    fn setsid() -> i32;
+    fn shmget(key: i32, size: usize, flags: i32) -> i32;
+    fn shmctl(id: i32, command: i32, settings: *mut u8) -> i32;
     fn unshare(flags: i32) -> i32;
     fn memfd_create(name: *const u8, flags: u32) -> i32;
     fn syscall(number: i64, entries: u32, parameters: *mut u8) -> i64;
@@ -60,6 +65,9 @@ fn attempt(inside: &std::path::Path) -> String {
     tell("read another program's environment", std::fs::read("/proc/@VICTIM@/environ").is_ok());
     tell("signal another program", unsafe { kill(@VICTIM@, 0) } == 0);
     tell("trace another program", unsafe { ptrace(0x4206, @VICTIM@, 0, 0) } == 0);
+    tell("leave the group that is killed at the end", unsafe { setsid() } > 0);
+    let shared = unsafe { shmget(0, 4096, 0o600) };
+    tell("share memory with another program", shared >= 0 && unsafe { shmctl(shared, 0, std::ptr::null_mut()) } == 0);
     tell("connect to a server", std::net::TcpStream::connect("127.0.0.1:@PORT@").is_ok());
     tell("open an internet socket", std::net::UdpSocket::bind("127.0.0.1:0").is_ok());
     tell("open a socket for datagrams", UnixDatagram::pair().is_ok());

@@ -126,13 +126,31 @@ def test_a_file_that_is_damaged_is_made_anew(content: str, best: Confinement, tm
     assert json.loads((tmp_path / probe.FILE).read_text())["found"]["level"] == best.level
 
 
-@pytest.mark.parametrize("change", [{"level": "perfect"}, {"level": "full", "bubblewrap": ""}, {"landlock_abi": None}])
+@pytest.mark.parametrize(
+    "change",
+    [{"level": "perfect"}, {"level": "full", "bubblewrap": None}, {"bubblewrap": "/tmp/bwrap"}, {"landlock_abi": None}],
+)
 def test_a_file_that_makes_no_sense_is_made_anew(change: dict[str, object], best: Confinement, tmp_path: Path) -> None:
     probe.find_confinement(tmp_path)
     probe.forget()
     kept = json.loads((tmp_path / probe.FILE).read_text())
     kept["found"] |= change
     (tmp_path / probe.FILE).write_text(json.dumps(kept))
+    assert probe.find_confinement(tmp_path) == best
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to somebody else")
+def test_a_file_of_somebody_else_is_not_believed(best: Confinement, tmp_path: Path) -> None:
+    at_level(best, "strong")
+    probe.find_confinement(tmp_path)
+    probe.forget()
+    file = tmp_path / probe.FILE
+    kept = json.loads(file.read_text())
+    kept["found"] |= {"level": "basic", "bubblewrap": None, "landlock_abi": 0}
+    file.write_text(json.dumps(kept))
+    assert probe.find_confinement(tmp_path).level == "basic"  # whoever may write as this user may do anything
+    probe.forget()
+    os.chown(file, 65534, 65534)
     assert probe.find_confinement(tmp_path) == best
 
 
