@@ -22,7 +22,7 @@ import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import wasmtime
 
@@ -144,14 +144,7 @@ def _run(
         with tempfile.TemporaryFile() as given:
             given.write(wasm)
             given.seek(0)
-            child = subprocess.Popen(
-                command,
-                stdin=given,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=_ENVIRONMENT,
-                start_new_session=True,
-            )
+            child = _start(command, given)
     except OSError as exc:
         raise ExecuteError(
             f"the module was not built here, and the child process that compiles such could not start: {exc.strerror}",
@@ -171,6 +164,26 @@ def _run(
             _kill(child)
     lines = said.decode("utf-8", "replace").strip().splitlines()
     return child.returncode, image, lines[-1] if lines else ""
+
+
+def _start(command: list[str], given: IO[bytes]) -> subprocess.Popen[bytes]:
+    """Starts the child; a signal's exception in the middle of it leaves none behind."""
+    child = subprocess.Popen.__new__(subprocess.Popen)
+    try:
+        child.__init__(  # type: ignore[misc]  # the object must be in hand before its process is there
+            command,
+            stdin=given,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=_ENVIRONMENT,
+            start_new_session=True,
+        )
+    except BaseException:
+        if getattr(child, "pid", None):
+            with child:
+                _kill(child)
+        raise
+    return child
 
 
 def _kill(child: subprocess.Popen[bytes]) -> None:

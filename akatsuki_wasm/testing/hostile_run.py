@@ -127,9 +127,12 @@ def _peak_mib() -> int:
 def left_behind(home: Path) -> list[str]:
     """Files under `home` that an executor may not leave: half-written ones, and compiled ones of no module."""
     known = {".cwasm", ".key", ".db", ".db-wal", ".db-shm", ".lock"}
+    of_the_host = {"confinement.json"}  # what holds compilers on this machine
     files = [path for path in home.rglob("*") if path.is_file() or path.is_symlink()]
     return sorted(
-        str(path.relative_to(home)) for path in files if path.suffix not in known and "blobs" not in path.parts
+        str(path.relative_to(home))
+        for path in files
+        if path.suffix not in known and path.name not in of_the_host and "blobs" not in path.parts
     )
 
 

@@ -351,4 +351,4 @@ def test_unknown_generator(alone: Shell) -> None:
     assert (done.code, done.out) == (1, "")
     error, hint = done.said
     assert error == "there is no generator 'oracle'"
-    assert hint.startswith("The generators are: offline")
+    assert hint == "The generators are: manual, offline, openai."

@@ -101,7 +101,7 @@ def test_shipped_notebooks_are_listed_with_their_parameters() -> None:
     found = {info.name: info for info in list_notebooks()}
     info = found["design_to_run"]
     assert info.title == "From a prompt to a picture"
-    assert list(info.parameters) == ["prompt", "image", "params", "function", "name", "generator"]
+    assert list(info.parameters) == ["prompt", "image", "params", "function", "name", "generator", "model"]
 
 
 def test_shipped_notebooks_carry_no_outputs() -> None:

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from akatsuki_wasm import wit
+from akatsuki_wasm.config import load_settings
 from akatsuki_wasm.contracts import BuildOptions, Call, ExecutableModule, Function, GuestProject, GuestSource
 from akatsuki_wasm.errors import GuestError
 from akatsuki_wasm.values.column_results import lift_batch
@@ -50,7 +51,7 @@ pub fn both_{name}(value: Option<{rust}>, good: bool) -> Result<Option<{rust}>, 
 @pytest.fixture(scope="module")
 def guest(toolchain_cache: Path) -> ExecutableModule:
     plugin = CargoPlugin()
-    plugin.akatsuki_configure(type("Settings", (), {"cache_dir": toolchain_cache}))
+    plugin.akatsuki_configure(load_settings(cache_dir=toolchain_cache))
     artifact = plugin.akatsuki_build(
         GuestProject("rows", GuestSource(SOURCE, "rows", "", "test")), BuildOptions(timeout_s=120)
     )

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -124,3 +127,19 @@ def test_many_threads_wait_for_one_child() -> None:
             thread.join()
     assert values == [7] * 8
     assert len(started) == 1
+
+
+def test_an_interrupt_while_the_child_starts_leaves_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+    original = subprocess.Popen._execute_child  # type: ignore[attr-defined]
+
+    def interrupted(self: subprocess.Popen[bytes], *args: object) -> None:
+        original(self, *args)
+        started.append(self)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(subprocess.Popen, "_execute_child", interrupted)
+    with tempfile.TemporaryFile() as given, pytest.raises(KeyboardInterrupt):
+        foreign._start([sys.executable, "-c", "import time; time.sleep(60)"], given)
+    (child,) = started
+    assert child.returncode == -signal.SIGKILL

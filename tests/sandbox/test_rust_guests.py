@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from hypothesis import given, settings
 from test_roundtrip import same, values
 
 from akatsuki_wasm import wit
+from akatsuki_wasm.config import load_settings
 from akatsuki_wasm.contracts import (
     MIB,
     BatchCall,
@@ -112,7 +112,7 @@ def guests() -> ExecutableModule:
     from akatsuki_wasm_plugins.cargo import CargoPlugin
 
     plugin = CargoPlugin()
-    plugin.akatsuki_configure(SimpleNamespace(cache_dir=Path(CACHE)))
+    plugin.akatsuki_configure(load_settings(cache_dir=Path(CACHE)))
     project = GuestProject("guests", GuestSource(SOURCE, "guests", "", "test"))
     try:
         artifact = plugin.akatsuki_build(project, BuildOptions(timeout_s=120))

@@ -484,6 +484,8 @@ def test_a_cancelled_one_stops(sandbox: CommandSandbox) -> None:
 
 def test_ctrl_c_stops_it_and_the_process_goes_on(sandbox: CommandSandbox) -> None:
     for module in (SPIN, guest(program("(loop (drop (call $sched_yield)) br 0)"))):
+        with pytest.raises(ExecutionTimeout):
+            run(sandbox, module, timeout_ms=100)  # compiles it
         timer = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
         timer.start()
         with pytest.raises(KeyboardInterrupt):
