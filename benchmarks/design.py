@@ -82,10 +82,10 @@ def measure(run: Run) -> None:
         )
         cargo = sorted(built)[len(built) // 2]
         what = "prompt to deployed module, model without delay"
-        for name in (COMMAND, CALL):
-            seconds = race[name]
+        for way in (COMMAND, CALL):
+            seconds = race[way]
             run.judge(
-                f"{what}: {name}",
+                f"{what}: {way}",
                 f"{seconds:.2f} s",
                 f"cargo {cargo:.2f} s",
                 f"{cargo / seconds:.0%} of it",
