@@ -87,7 +87,7 @@ def _design(
     from akatsuki_wasm.cli.bring import Bringer
     from akatsuki_wasm.cli.progress import StageProgress
 
-    import_from_here()
+    import_from_here(options["like"])
     prompt = _as_typed(prompt)
     if out is not None:
         check_folder(out)

@@ -72,7 +72,10 @@ def design_options(function: F) -> F:
     return function
 
 
-def import_from_here() -> None:
-    """Lets ``--like`` name a module of the working folder, as ``python -m`` does."""
-    if "" not in sys.path:
-        sys.path.insert(0, "")
+def import_from_here(like: str | None) -> None:
+    """Lets ``--like``, where it is given, name a module of the working folder, which a program does not see by itself.
+
+    It comes last: a file there must not stand in for a package that this program imports.
+    """
+    if like is not None and "" not in sys.path:
+        sys.path.append("")

@@ -10,6 +10,7 @@ import select
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,7 +21,6 @@ from .conftest import KEY, PlayedModel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 pytestmark = pytest.mark.toolchain
 
@@ -42,7 +42,7 @@ def environment(**changes: str | None) -> dict[str, str]:
 
 def akatsuki(*words: str, folder: Path, stdin: str | None = None, **changes: str | None) -> Any:
     done = subprocess.run(
-        [*COMMAND, *words],
+        [Path(sys.executable).with_name("akatsuki"), *words],
         cwd=folder,
         env=environment(**changes),
         input=stdin,
@@ -238,3 +238,13 @@ def test_never_right(keyless: PlayedModel, tmp_path: Path) -> None:
     assert f"All attempts: akatsuki generations show {listed[0]['id'][:8]}\n" in done.stderr
     kept = akatsuki("generations", "show", listed[0]["id"], folder=tmp_path).stdout
     assert all(each.says.split("`")[1] in kept for each in broken if "`" in each.says)
+
+
+def test_a_file_of_the_working_folder_stands_in_for_no_package(keyless: PlayedModel, tmp_path: Path) -> None:
+    for name in ("openai", "sqlalchemy", "jinja2", "wasmtime"):
+        (tmp_path / f"{name}.py").write_text(f"raise SystemExit('{name} of a stranger ran')\n", encoding="utf-8")
+    (tmp_path / "slow.py").write_text("def add(a, b):\n    return a + b\n", encoding="utf-8")
+    keyless.script("name: adder\n```rust\n/// Adds.\npub fn add(a: f64, b: f64) -> f64 {\n    a + b\n}\n```")
+    done = akatsuki("design", "wasm", "add two numbers", "--like", "slow.add", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "add agrees with its reference on 200 rows" in done.stderr
