@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from akatsuki_wasm.cli.output import say
+from akatsuki_wasm.errors import GenerateError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,21 +55,27 @@ class Bringer:
 
         known, self._asked = self._asked, len(messages)
         # What comes back of the model's own last words is what it said itself.
-        new = [each for each in messages[known:] if not (known and each.role == "assistant")]
-        if self._is_read or not self._has_reply:
-            click.echo(as_text(new), err=self._to_stderr)
-        if self._is_read and not self._is_terminal:
-            from akatsuki_wasm.errors import GenerateError
-
+        new = as_text([each for each in messages[known:] if not (known and each.role == "assistant")])
+        if self._is_terminal:
+            click.echo(new, err=self._to_stderr)
+            say("Ask a language model the text above, paste its answer here, and press Ctrl-D on an empty line:")
+            return self._read()
+        if self._is_read:
+            click.echo(new, err=self._to_stderr)
             raise GenerateError(
                 "there is no other answer: the one that was given does not do",
                 hint="Ask the text above in the same chat, and run the command again with the new answer.",
             )
-        return self._read()
-
-    @property
-    def _has_reply(self) -> bool:
-        return self._reply is not None or not sys.stdin.isatty()
+        reply = self._read()
+        if not reply.strip():
+            click.echo(new, err=self._to_stderr)
+            raise GenerateError(
+                "no answer was given: standard input is empty"
+                if self._reply is None or str(self._reply) == "-"
+                else f"no answer was given: {self._reply} is empty",
+                hint="Ask a language model the text above, save what it answers, and give that: --reply FILE",
+            )
+        return reply
 
     @property
     def _is_terminal(self) -> bool:
@@ -80,6 +87,4 @@ class Bringer:
             from akatsuki_wasm.files import read_file
 
             return read_file(self._reply, "a text file with the answer")[:MAX_BYTES].decode("utf-8", "replace")
-        if sys.stdin.isatty():
-            say("Ask a language model the text above, paste its answer here, and press Ctrl-D on an empty line:")
         return sys.stdin.buffer.read(MAX_BYTES).decode("utf-8", "replace")

@@ -36,10 +36,16 @@ def generate(request: GenerationRequest, feedback: Feedback | None = None) -> Gu
 
     Raises:
         NoMatchError: The catalogue has nothing that serves the prompt.
-        GenerateError: The prompt cannot be read, a formula is wrong, or an attempt failed: the catalogue has no second.
+        GenerateError: The prompt cannot be read, a formula is wrong, a source is to be changed, or an attempt failed:
+            the catalogue has no second.
     """
     if feedback is not None:
         raise _cannot_repair(feedback)
+    if request.base is not None:
+        raise GenerateError(
+            f"the offline catalogue writes modules anew; it cannot change the source of {request.base.name!r}",
+            hint="A language model can: set OPENAI_API_KEY or OPENAI_BASE_URL, or use --generator manual",
+        )
     prompt = request.prompt
     if not prompt.strip():
         raise GenerateError("the prompt is empty", hint='Say what to make, such as "create a vintage photo filter".')

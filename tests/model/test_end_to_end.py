@@ -185,6 +185,16 @@ def test_refine(keyless: PlayedModel, tmp_path: Path) -> None:
     assert sources.VINTAGE.rust.strip() in asked
 
 
+def test_the_catalogue_refuses_to_change_a_source(tmp_path: Path) -> None:
+    assert akatsuki(*DESIGN, "--name", "mine", folder=tmp_path).returncode == 0
+    done = akatsuki("design", "refine", "mine", "make it warmer", folder=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-2:] == [
+        "error: the offline catalogue writes modules anew; it cannot change the source of 'mine'",
+        "hint: A language model can: set OPENAI_API_KEY or OPENAI_BASE_URL, or use --generator manual",
+    ]
+
+
 def test_from_a_file(keyless: PlayedModel, tmp_path: Path) -> None:
     (tmp_path / "mine.rs").write_text(sources.VINTAGE.rust, encoding="utf-8")
     keyless.script(sources.VINTAGE.reply)
@@ -197,7 +207,10 @@ def test_a_chat_window_is_enough(tmp_path: Path) -> None:
     shown = akatsuki(*DESIGN, "--generator", "manual", "--show-prompt", folder=tmp_path)
     assert shown.returncode == 0, shown.stderr
     assert PROMPT in shown.stdout
-    broken, mend = vintage_with_an_error_first()
+    empty = akatsuki(*DESIGN, "--generator", "manual", folder=tmp_path)
+    assert (empty.returncode, empty.stdout) == (1, shown.stdout)
+    assert "error: no answer was given: standard input is empty\n" in empty.stderr
+    broken, _ = vintage_with_an_error_first()
     (tmp_path / "answer.txt").write_text(broken["content"], encoding="utf-8")
     refused = akatsuki(*DESIGN, "--reply", "answer.txt", folder=tmp_path)
     assert refused.returncode == 1
@@ -205,7 +218,6 @@ def test_a_chat_window_is_enough(tmp_path: Path) -> None:
     piped = akatsuki(*DESIGN, "--generator", "manual", "--reply", "-", folder=tmp_path, stdin=sources.VINTAGE.reply)
     assert piped.returncode == 0, piped.stderr
     assert "module    vintage-filter@1.0.0" in piped.stdout
-    assert mend
 
 
 def test_a_test_in_python_finds_what_an_example_does_not(keyless: PlayedModel, tmp_path: Path) -> None:
