@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
-from akatsuki_wasm.checks import Oracle, OracleLike, oracle_of, specification_text, to_oracle
 from akatsuki_wasm.contracts import BaseSource, Example, GenerationContext, GenerationRequest, Message, OwnerType
 from akatsuki_wasm.errors import ArgumentError, RepairError
 from akatsuki_wasm.examples import parse_example
@@ -24,6 +23,7 @@ from akatsuki_wasm.timeline import Timeline
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from akatsuki_wasm.checks import Oracle, OracleLike
     from akatsuki_wasm.workspace import Workspace
 
 BaseLike = BaseSource | Path | str
@@ -98,7 +98,7 @@ def _request(workspace: Workspace, prompt: str, options: DesignOptions) -> tuple
         options.model,
         _examples(options, oracle),
         None if options.base is None else _base(options.base),
-        specification_text(oracle) if oracle is not None and options.show_oracle else "",
+        _specification(oracle) if oracle is not None and options.show_oracle else "",
         permitted(workspace.settings.crates),
     )
     return request, oracle
@@ -135,7 +135,15 @@ def _oracle(options: DesignOptions) -> Oracle | None:
     given = options.oracle if options.like is None else options.like
     if given is None:
         return None
+    from akatsuki_wasm.checks import oracle_of, to_oracle
+
     return oracle_of(given) if isinstance(given, str) and options.like is not None else to_oracle(given)
+
+
+def _specification(oracle: Oracle) -> str:
+    from akatsuki_wasm.checks import specification_text
+
+    return specification_text(oracle)
 
 
 def _base(given: BaseLike) -> BaseSource:

@@ -10,7 +10,6 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from akatsuki_wasm.checks import Checks
 from akatsuki_wasm.contracts import (
     Artifact,
     Diagnostic,
@@ -222,6 +221,8 @@ class RepairLoop:
 
     def _try(self, source: GuestSource, turn: _Turn) -> Design | Feedback:
         """Builds and checks a source."""
+        from akatsuki_wasm.checks import Checks  # it brings numpy, which a refusal does not need
+
         try:
             artifact = self.pipeline.build(GuestProject(self.request.name or source.name, source), turn.number)
             checks = Checks(self.request.examples, source.examples, self.oracle)

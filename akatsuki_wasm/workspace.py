@@ -23,7 +23,6 @@ from akatsuki_wasm.errors import (
     InvalidModuleError,
     PermissionDeniedError,
 )
-from akatsuki_wasm.execution import Executor
 from akatsuki_wasm.files import check_module_name, read_file, read_source, source_file, to_module_name
 from akatsuki_wasm.manager import AkatsukiPluginManager, create_plugin_manager
 from akatsuki_wasm.module import Module
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from akatsuki_wasm.checks import CheckReport, OracleLike
     from akatsuki_wasm.contracts import BaseSource, Manifest, Message
     from akatsuki_wasm.designing import BaseLike
+    from akatsuki_wasm.execution import Executor
     from akatsuki_wasm.registry.models import Generation
     from akatsuki_wasm.registry.registry import Registry
     from akatsuki_wasm.verifying import Verification
@@ -456,4 +456,6 @@ class Workspace:
     @cached_property
     def executor(self) -> Executor:
         """Executes for this workspace's user."""
+        from akatsuki_wasm.execution import Executor  # it brings numpy, which a list of modules does not need
+
         return Executor(self.settings, self.user, lambda: self.registry, lambda: self.pipeline)

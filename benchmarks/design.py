@@ -91,6 +91,7 @@ def measure(run: Run) -> None:
                 f"{cargo / seconds:.0%} of it",
                 f"at most {LIMIT_S} s",
                 passed=seconds <= LIMIT_S,
+                why="Python's start and the imports of openai and sqlalchemy are over a second of a process",
             )
         run.note("the rest of the command is Python's start and its imports, of which openai and sqlalchemy are most")
 

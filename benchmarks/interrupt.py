@@ -73,6 +73,7 @@ def kernels() -> dict[str, float]:
 
 def measure(run: Run) -> None:
     """Everything that stops a module, one after the other."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts programs in the background without it
     turns = QUICK_TURNS if run.quick else TURNS
     with workspace() as made:
         module = made.deploy(bytes(wasmtime.wat2wasm(SPIN)), name="plain")
