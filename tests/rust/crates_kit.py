@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,8 +16,6 @@ from akatsuki_wasm.rust.crates_resolve import resolve
 from akatsuki_wasm_plugins.cargo import CargoPlugin
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from akatsuki_wasm.config import Settings
     from akatsuki_wasm.rust.toolchain import Toolchain
 
@@ -82,3 +81,12 @@ def crates_io(toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) ->
         if os.environ.get("CI") == "true":
             pytest.fail(f"CI needs the crate registry: {exc}")
         pytest.skip(f"the crate registry cannot be reached: {exc}")
+
+
+def new_cache(folder: Path) -> Path:
+    """Makes a cache without crates. A compiled standard library, where this machine needs one, is that of all tests."""
+    folder.mkdir(parents=True, exist_ok=True)
+    compiled, link = Path(os.environ["AKATSUKI_CACHE_DIR"]) / "sysroot", folder / "sysroot"
+    if compiled.is_dir() and not link.exists():
+        link.symlink_to(compiled)
+    return folder

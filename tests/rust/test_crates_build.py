@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from crates_kit import LocalRegistry, build, crates_io, local_registry
+from crates_kit import LocalRegistry, build, crates_io, local_registry, new_cache
 
 import akatsuki_wasm as ak
 from akatsuki_wasm import binary
@@ -61,7 +61,7 @@ pub fn listed(text: &str) -> String {
 
 
 def settings(folder: Path, crates: dict[str, object]) -> Settings:
-    return load_settings(cache_dir=folder / "cache", data_dir=folder / "data", crates=crates)
+    return load_settings(cache_dir=new_cache(folder / "cache"), data_dir=folder / "data", crates=crates)
 
 
 @pytest.mark.slow
@@ -86,7 +86,7 @@ def test_real_crates_without_programs_work_and_the_digest_is_the_same_elsewhere(
     monkeypatch.setattr("tempfile.tempdir", None)
     again = build(WORDS, settings(tmp_path / "link", dict(reversed(WITHOUT_PROGRAMS.items())) | {"hex": "0.4.3"}))
     assert again.digest == first.digest
-    with ak.open(cache_dir=tmp_path / "a" / "cache", data_dir=tmp_path / "data") as ws:
+    with ak.open(cache_dir=new_cache(tmp_path / "a" / "cache"), data_dir=tmp_path / "data") as ws:
         ws.check(first, ['words("one, two; three") == "3 one+two+three"', 'words("1") == "0 "'])
 
 
@@ -96,7 +96,7 @@ def test_real_crates_with_build_scripts_and_procedural_macros_work_at_strong_and
     best = find_confinement()
     if not best.at_least("strong"):
         pytest.skip(f"this machine has no strong sandbox: {best.lacking['strong']}")
-    with ak.open(cache_dir=tmp_path / "cache", data_dir=tmp_path / "data", crates=WITH_PROGRAMS) as ws:
+    with ak.open(cache_dir=new_cache(tmp_path / "cache"), data_dir=tmp_path / "data", crates=WITH_PROGRAMS) as ws:
         artifact = build(PLACES, ws.settings)
         assert {"serde_derive 1.0.228", "serde_json 1.0.145"} < set(artifact.provenance["build"]["packages"])
         assert binary.read(artifact.wasm).imports == ()
@@ -171,7 +171,7 @@ def test_flags_for_modules_do_not_reach_programs_of_this_machine(local_registry:
     """
     library = 'pub fn told() -> (&\'static str, bool) { (env!("TOLD"), cfg!(target_feature = "simd128")) }'
     local_registry.crate("told", {"build.rs": script, "src/lib.rs": library})
-    with ak.open(cache_dir=tmp_path / "cache", data_dir=tmp_path / "data", crates={"told": "1.0.0"}) as ws:
+    with ak.open(cache_dir=new_cache(tmp_path / "cache"), data_dir=tmp_path / "data", crates={"told": "1.0.0"}) as ws:
         source = "/// Flags.\npub fn flags() -> (String, bool) { let (a, b) = told::told(); (a.to_string(), b) }"
         module = ws.deploy(build(source, ws.settings), name="told")
         flags, simd = module.flags()

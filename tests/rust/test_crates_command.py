@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner, Result
-from crates_kit import LocalRegistry, local_registry
+from crates_kit import LocalRegistry, local_registry, new_cache
 
 from akatsuki_wasm.cli.root import cli
 
@@ -31,7 +31,7 @@ def project(local_registry: LocalRegistry, tmp_path: Path, monkeypatch: pytest.M
     folder.mkdir()
     (folder / "akatsuki.toml").write_text('[crates]\nouter = { version = "1.0.0", default_features = false }\n')
     monkeypatch.chdir(folder)
-    monkeypatch.setenv("AKATSUKI_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("AKATSUKI_CACHE_DIR", str(new_cache(tmp_path / "cache")))
     return folder
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from crates_kit import LocalRegistry, local_registry
+from crates_kit import LocalRegistry, local_registry, new_cache
 
 import akatsuki_wasm as ak
 
@@ -25,7 +25,7 @@ def test_the_recorded_crates_are_built_again(local_registry: LocalRegistry, tmp_
     permitted = {"adder": "1.0.0", "other": "1.0.0"}
 
     def opened(cache: str, crates: dict[str, str]) -> ak.Workspace:
-        return ak.open(data_dir=tmp_path / "data", cache_dir=tmp_path / cache, crates=crates)
+        return ak.open(data_dir=tmp_path / "data", cache_dir=new_cache(tmp_path / cache), crates=crates)
 
     with opened("cache", permitted) as workspace:
         module = workspace.deploy(workspace.build(RUST, name="more"), name="more")
