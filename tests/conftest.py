@@ -10,6 +10,7 @@ from typing import NoReturn
 import platformdirs
 import pytest
 
+from akatsuki_wasm.confinement.probe import find_confinement
 from akatsuki_wasm.errors import ToolchainError
 from akatsuki_wasm.rust.toolchain import Toolchain, find_toolchain
 from akatsuki_wasm.rust.toolchain_install import install_toolchain
@@ -51,6 +52,14 @@ def private_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
     monkeypatch.setenv("AKATSUKI_CACHE_DIR", str(TEST_CACHE))
     return home
+
+
+@pytest.fixture(scope="session")
+def strong_sandbox() -> None:
+    """A build sandbox in which programs of crates may run: every Linux that tests run on has Landlock and seccomp."""
+    best = find_confinement()
+    if not best.at_least("strong"):
+        missing(f"a strong build sandbox: {best.lacking['strong']} ({best.hints['strong']})")
 
 
 @pytest.fixture(scope="session")

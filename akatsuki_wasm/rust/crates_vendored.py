@@ -102,10 +102,8 @@ class VendoredCrates:
         """
         names = sorted(each.name for each in used)
         known = self.folder / "reached" / f"{hashlib.sha256(','.join(names).encode()).hexdigest()[:32]}.json"
-        try:
+        with suppress(OSError, ValueError, TypeError):  # not there, or damaged: cargo is asked again
             return tuple(ReachedPackage(**each) for each in json.loads(known.read_text("utf-8")))
-        except (OSError, ValueError, TypeError):
-            pass
         found = tuple(self._inspected(name, version) for name, version in self._tree(names, toolchain))
         _remember(known, [vars(each) for each in found])
         return found

@@ -10,7 +10,6 @@ from crates_kit import LocalRegistry, build, crates_io, local_registry, new_cach
 import akatsuki_wasm as ak
 from akatsuki_wasm import binary
 from akatsuki_wasm.config import Settings, load_settings
-from akatsuki_wasm.confinement.probe import find_confinement
 from akatsuki_wasm.contracts import Crate
 from akatsuki_wasm.errors import BuildError, CompileError, SourceRejectedError, ToolchainError
 from akatsuki_wasm.rust import crates_build
@@ -91,11 +90,8 @@ def test_real_crates_without_programs_work_and_the_digest_is_the_same_elsewhere(
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("crates_io")
+@pytest.mark.usefixtures("crates_io", "strong_sandbox")
 def test_real_crates_with_build_scripts_and_procedural_macros_work_at_strong_and_above(tmp_path: Path) -> None:
-    best = find_confinement()
-    if not best.at_least("strong"):
-        pytest.skip(f"this machine has no strong sandbox: {best.lacking['strong']}")
     with ak.open(cache_dir=new_cache(tmp_path / "cache"), data_dir=tmp_path / "data", crates=WITH_PROGRAMS) as ws:
         artifact = build(PLACES, ws.settings)
         assert {"serde_derive 1.0.228", "serde_json 1.0.145"} < set(artifact.provenance["build"]["packages"])
@@ -158,11 +154,9 @@ def test_a_crate_may_not_add_imports_or_exports(local_registry: LocalRegistry, t
     assert str(caught.value) == "the crate sneaky makes the module export what its source does not: back_door"
 
 
+@pytest.mark.usefixtures("strong_sandbox")
 def test_flags_for_modules_do_not_reach_programs_of_this_machine(local_registry: LocalRegistry, tmp_path: Path) -> None:
     """A build script that was compiled with the stack size or the instructions of wasm would not link or run."""
-    best = find_confinement()
-    if not best.at_least("strong"):
-        pytest.skip(f"this machine has no strong sandbox: {best.lacking['strong']}")
     script = """
     fn main() {
         assert!(cfg!(not(target_arch = "wasm32")));
@@ -238,10 +232,8 @@ def test_a_crate_may_have_the_name_of_a_part_of_the_prelude(local_registry: Loca
     assert artifact.provenance["build"]["packages"] == [f"{name} 1.0.0" for name in sorted(names)]
 
 
+@pytest.mark.usefixtures("strong_sandbox")
 def test_a_build_script_that_fails_is_named_with_its_own_words(local_registry: LocalRegistry, tmp_path: Path) -> None:
-    best = find_confinement()
-    if not best.at_least("strong"):
-        pytest.skip(f"this machine has no strong sandbox: {best.lacking['strong']}")
     local_registry.crate("picky", {"src/lib.rs": "", "build.rs": 'fn main() { panic!("there is no libpicky") }'})
     with pytest.raises(BuildError) as caught:
         build("use picky as _;\n/// One.\npub fn one() -> u8 { 1 }", settings(tmp_path, {"picky": "1.0.0"}))
