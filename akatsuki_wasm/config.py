@@ -14,10 +14,17 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import platformdirs
-from pydantic import Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from akatsuki_wasm.contracts import DEFAULT_MEMORY_BYTES, DEFAULT_TIMEOUT_MS, MAX_TIMEOUT_MS, MIB, MIN_TIMEOUT_MS
+from akatsuki_wasm.contracts import (
+    DEFAULT_MEMORY_BYTES,
+    DEFAULT_TIMEOUT_MS,
+    MAX_TIMEOUT_MS,
+    MIB,
+    MIN_TIMEOUT_MS,
+    OwnerType,
+)
 from akatsuki_wasm.errors import ConfigError
 
 APP = "akatsuki_wasm"
@@ -94,6 +101,29 @@ def _read_toml(path: Path, *, required: bool = False) -> dict[str, Any]:
         raise ConfigError(f"{path} cannot be read as TOML: {exc}", hint=f"Mend or remove {path}.") from exc
 
 
+class Quota(BaseModel):
+    """What a service gives to one owner type of modules.
+
+    Attributes:
+        stored_bytes: Of all modules of one owner; None for no limit.
+        execution_ms: Longest execution, whatever a module's row and the caller ask for.
+        cpu_seconds_per_day: That one user may spend on such modules in a UTC day; None for no limit.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    stored_bytes: int | None = Field(default=None, ge=0)
+    execution_ms: int = Field(default=MAX_TIMEOUT_MS, ge=MIN_TIMEOUT_MS, le=MAX_TIMEOUT_MS)
+    cpu_seconds_per_day: float | None = Field(default=None, ge=0)
+
+
+DEFAULT_QUOTAS: dict[OwnerType, Quota] = {
+    "user": Quota(stored_bytes=50_000_000, execution_ms=10_000, cpu_seconds_per_day=3_600),
+    "system": Quota(stored_bytes=100_000_000),
+    "admin": Quota(stored_bytes=500_000_000),
+}
+
+
 class Settings(BaseSettings):
     """Where things are and what the limits are.
 
@@ -137,6 +167,26 @@ class Settings(BaseSettings):
             list.
         block_plugins: Plugins that are not loaded, by name. In the environment, a comma list.
         plugin_files: Local plugin files (or folders of them) to load. In the environment, separated as PATH is.
+        server: URL of the service that the command line and `akatsuki_wasm.open` work on; this machine's own registry
+            where empty.
+        token: The bearer token for `server`.
+        jwt_secret: Secret of the HS256 tokens that the service accepts.
+        jwt_jwks_url: Where the service finds the public keys of the tokens that it accepts (a JSON Web Key Set).
+        jwt_audience: The ``aud`` that a token must have; not looked at where empty.
+        jwt_issuer: The ``iss`` that a token must have; not looked at where empty.
+        jwt_leeway_s: How far the clocks of the service and of who issues tokens may be apart, seconds.
+        max_body_bytes: Largest body of a request that the service reads.
+        execution_slots: Executions that a process of the service does at once; four for each processor core where None.
+        user_slots: How many of them one user may have; half of them where None.
+        queue_size: Executions that may wait for a slot, of all users together.
+        queue_seconds: How long one may wait.
+        user_rate: Requests that one user may make in a second, on average; None for no limit.
+        quotas: Stored bytes, longest execution and CPU seconds of a day, by owner type.
+        retention_days: Executions older than this leave the history; None keeps them all.
+        fresh_ms: How old what the service knows of a module may be: a disabled or deleted one stops executing within
+            this time on every machine.
+        stop_seconds: How long executions under way may go on when the service is to stop.
+        design_slots: Designs that a process of the service works on at once.
     """
 
     model_config = SettingsConfigDict(env_prefix="AKATSUKI_", extra="forbid", frozen=True)
@@ -174,6 +224,24 @@ class Settings(BaseSettings):
     wasi_grants: Annotated[tuple[Literal["clock", "random"], ...], NoDecode] = ()
     block_plugins: Annotated[tuple[str, ...], NoDecode] = ()
     plugin_files: Annotated[tuple[Path, ...], NoDecode] = ()
+    server: str = ""
+    token: SecretStr | None = None
+    jwt_secret: SecretStr | None = None
+    jwt_jwks_url: str = ""
+    jwt_audience: str = "authenticated"
+    jwt_issuer: str = ""
+    jwt_leeway_s: float = Field(default=30.0, ge=0, le=600)
+    max_body_bytes: int = Field(default=64 * MIB, ge=1024, le=4096 * MIB)
+    execution_slots: int | None = Field(default=None, ge=1, le=1024)
+    user_slots: int | None = Field(default=None, ge=1, le=1024)
+    queue_size: int = Field(default=256, ge=0, le=100_000)
+    queue_seconds: float = Field(default=10.0, ge=0, le=600)
+    user_rate: float | None = Field(default=200.0, gt=0)
+    quotas: dict[OwnerType, Quota] = Field(default_factory=dict)
+    retention_days: int | None = Field(default=None, ge=1)
+    fresh_ms: int = Field(default=500, ge=0, le=1000)
+    stop_seconds: float = Field(default=10.0, ge=0, le=600)
+    design_slots: int = Field(default=2, ge=1, le=64)
 
     @field_validator(*_COMMA_LISTS, mode="before")
     @classmethod
@@ -223,6 +291,10 @@ class Settings(BaseSettings):
         """`replies_dir`, or the folder in `data_dir`."""
         return self.replies_dir or self.data_dir / "replies"
 
+    def quota(self, owner_type: OwnerType) -> Quota:
+        """`quotas` of an owner type, or its default."""
+        return self.quotas.get(owner_type, DEFAULT_QUOTAS[owner_type])
+
     def environment(self) -> dict[str, str]:
         """The environment variables that give another process these very settings."""
         found = {}
@@ -230,12 +302,21 @@ class Settings(BaseSettings):
             value = getattr(self, name)
             if value is None:
                 continue
-            if isinstance(value, dict):
-                value = json.dumps(value)
+            if isinstance(value, SecretStr):
+                value = value.get_secret_value()
+            elif isinstance(value, dict):
+                value = json.dumps(self.model_dump(mode="json", include={name})[name])
             elif isinstance(value, tuple):
                 value = (os.pathsep if name == "plugin_files" else ",").join(str(each) for each in value)
             found[f"AKATSUKI_{name.upper()}"] = str(value)
         return found
+
+
+_SECRETS = ("token", "jwt_secret")
+
+
+def _shown(name: str, value: Any) -> str:
+    return "not usable" if name in _SECRETS else repr(value)
 
 
 def load_settings(**overrides: Any) -> Settings:
@@ -256,6 +337,6 @@ def load_settings(**overrides: Any) -> Settings:
         if first["type"] == "extra_forbidden":
             raise ConfigError(f"{name!r} is not a setting", hint=f"The settings are: {known}.") from exc
         raise ConfigError(
-            f"the setting {name} is {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}",
+            f"the setting {name} is {_shown(name, first['input'])}: {first['msg'][0].lower()}{first['msg'][1:]}",
             hint=f"Set AKATSUKI_{name.upper()}, or {name} in akatsuki.toml, to such a value.",
         ) from exc

@@ -40,6 +40,13 @@ The tree::
       NotFoundError
       PermissionDeniedError
       ConflictError
+      ServiceError                 .retry_after
+        ServerUnreachableError
+        AuthenticationError
+        RequestError
+          RequestTooLargeError
+        QuotaError
+        OverloadedError
 
 Each class has a stable ``code`` for machines, and each instance a ``hint``: the next thing to do, for people.
 ``str(error)`` is the one line that says what was wrong and what was expected; the hint is kept apart from it so that a
@@ -446,3 +453,55 @@ class ConflictError(AkatsukiError):
     """The name or version is taken, or the row changed meanwhile."""
 
     code = "conflict"
+
+
+class ServiceError(AkatsukiError):
+    """The service, or the way to it, did not do what it was asked, whatever that was.
+
+    Args:
+        message: One line.
+        hint: The next thing to do.
+        retry_after: Seconds after which asking again may help, or None.
+    """
+
+    code = "service"
+
+    def __init__(self, message: str, *, hint: str = "", retry_after: float | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after = retry_after
+
+
+class ServerUnreachableError(ServiceError):
+    """A server cannot be reached, or what answers is not this service."""
+
+    code = "server-unreachable"
+
+
+class AuthenticationError(ServiceError):
+    """The request has no token, or one that is not accepted."""
+
+    code = "unauthenticated"
+
+
+class RequestError(ServiceError):
+    """The request is malformed: its body, a header or a parameter of it."""
+
+    code = "bad-request"
+
+
+class RequestTooLargeError(RequestError):
+    """The request, or a part of it, is larger than is taken."""
+
+    code = "request-too-large"
+
+
+class QuotaError(ServiceError):
+    """The user, or the owner of a module, has used up what they may use for now."""
+
+    code = "quota"
+
+
+class OverloadedError(ServiceError):
+    """The service has more to do than it can do in time, or is about to stop."""
+
+    code = "overloaded"

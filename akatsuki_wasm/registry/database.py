@@ -22,11 +22,14 @@ from sqlalchemy.orm import Session
 
 from akatsuki_wasm.errors import ConfigError, MissingExtraError, StorageError
 from akatsuki_wasm.registry import failures, schema
+from akatsuki_wasm.registry.acting import act
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy import PoolProxiedConnection
+
+    from akatsuki_wasm.contracts import User
 
 BUSY_SECONDS = 15.0
 """How long a writer waits for another one."""
@@ -118,30 +121,37 @@ class Database:
         return Path(self.url.database) if self.is_sqlite and self.url.database else None
 
     @contextmanager
-    def read(self) -> Iterator[Session]:
-        """A session in a read transaction: one consistent view."""
+    def read(self, user: User) -> Iterator[Session]:
+        """A session in a read transaction: one consistent view, of what `user` may see where the server decides it."""
         with self._session(self.engine) as session:
+            self._act(session, user)
             yield session
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
+    def write(self, user: User) -> Iterator[Session]:
         """A session in a durable write transaction, committed at the end, rolled back when the block raises."""
-        with self._writing(self._durable) as session:
+        with self._writing(self._durable, user) as session:
             yield session
 
     @contextmanager
-    def write_light(self) -> Iterator[Session]:
+    def write_light(self, user: User) -> Iterator[Session]:
         """As `write`, for history: survives the process, not necessarily a power cut."""
-        with self._writing(self._light) as session:
+        with self._writing(self._light, user) as session:
             yield session
 
     @contextmanager
-    def _writing(self, engine: Engine) -> Iterator[Session]:
+    def _writing(self, engine: Engine, user: User) -> Iterator[Session]:
         with self._session(engine) as session, session.begin():
             # A session takes the lock with its first statement; what a block looks at outside the database (blobs)
             # must be looked at under the lock too.
             session.connection()
+            self._act(session, user)
             yield session
+
+    def _act(self, session: Session, user: User) -> None:
+        """Tells a server with row-level security who acts. SQLite has none: there the policy's filters decide alone."""
+        if not self.is_sqlite:
+            act(session.connection(), user)
 
     @contextmanager
     def _session(self, engine: Engine) -> Iterator[Session]:
@@ -164,8 +174,8 @@ class Database:
         """The stored schema revision, or None for a database without our tables."""
         if self.file is not None and not self.file.exists():
             return None
-        with self.read() as session:
-            return schema.stored_revision(session.connection())
+        with failures.database_failures(self.place), self.engine.connect() as connection:
+            return schema.stored_revision(connection)
 
     def prepare(self) -> None:
         """Makes SQLite's folder, refuses a newer database, brings an empty or older one up to date.

@@ -127,7 +127,7 @@ class WasmExecutionRepository:
         return execution_id
 
     def _insert(self, values: dict[str, Any]) -> None:
-        with self._database.write_light() as session:
+        with self._database.write_light(self.user) as session:
             session.execute(insert(WasmExecution), [values])
 
     def list_by_module(self, module: HasId | UUID, *, limit: int = 50) -> list[WasmExecution]:
@@ -148,7 +148,7 @@ class WasmExecutionRepository:
         Raises:
             NotFoundError: The user may not read such a module.
         """
-        with self._database.read() as session:
+        with self._database.read(self.user) as session:
             found = session.scalars(
                 select(WasmModule).where(WasmModule.id == _id(module), policy.where(self.user, "read", WasmModule))
             ).one_or_none()
@@ -187,7 +187,7 @@ class WasmExecutionRepository:
             .limit(limit)
             .options(joinedload(WasmExecution.module).load_only(WasmModule.module_name, WasmModule.version))
         )
-        with self._database.read() as session:
+        with self._database.read(self.user) as session:
             return list(session.scalars(query).all())
 
 

@@ -116,7 +116,7 @@ class GenerationRepository:
 
     def _insert(self, values: Mapping[str, Any]) -> Generation:
         row = Generation(**values)
-        with self._database.write_light() as session:
+        with self._database.write_light(self.user) as session:
             session.add(row)
         return row
 
@@ -131,7 +131,7 @@ class GenerationRepository:
         """
         low, high = _range(generation_id)
         query = select(Generation).where(Generation.id >= low, Generation.id <= high, self._visible()).limit(2)
-        with self._database.read() as session:
+        with self._database.read(self.user) as session:
             found = session.scalars(query).all()
         if not found:
             raise NotFoundError(f"there is no generation with the id {generation_id}", hint=_HINT)
@@ -166,7 +166,7 @@ class GenerationRepository:
             .order_by(Generation.created_at.desc(), Generation.id)
             .limit(limit)
         )
-        with self._database.read() as session:
+        with self._database.read(self.user) as session:
             return [*session.scalars(query).all()]
 
     def _visible(self) -> ColumnElement[bool]:

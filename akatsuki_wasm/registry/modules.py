@@ -49,7 +49,7 @@ class WasmModuleRepository:
         """
         module.owner_id = self.user.id
         self.check_create(module.owner_type)
-        with self._database.write() as session:
+        with self._database.write(self.user) as session:
             self.insert(session, module, naming.check_version(module.version))
         return module
 
@@ -82,7 +82,7 @@ class WasmModuleRepository:
         Raises:
             NotFoundError: There is none, or the user may not read it.
         """
-        with self._database.read() as session:
+        with self._database.read(self.user) as session:
             return self._get(session, module_id)
 
     def _get(self, session: Session, module_id: UUID | str, *, lock: bool = False) -> WasmModule:
@@ -123,7 +123,7 @@ class WasmModuleRepository:
         return newest
 
     def _named(self, name: str, version: str) -> list[WasmModule]:
-        with self._database.read() as session:
+        with self._database.read(self.user) as session:
             rows = session.scalars(select(WasmModule).where(WasmModule.module_name == name, self._may("read"))).all()
             if not rows:
                 names = session.scalars(select(WasmModule.module_name).where(self._may("read")).distinct()).all()
@@ -176,7 +176,7 @@ class WasmModuleRepository:
 
     @contextmanager
     def _changing(self, module_id: UUID | str, operation: Operation) -> Iterator[tuple[Session, WasmModule]]:
-        with self._database.write() as session:
+        with self._database.write(self.user) as session:
             module = self._get(session, module_id, lock=True)
             if not policy.allows(self.user, operation, module):
                 raise self._denied(operation, module)
@@ -291,7 +291,7 @@ class WasmModuleRepository:
             .order_by(WasmModule.module_name, WasmModule.created_at.desc(), WasmModule.id)
             .limit(limit)
         )
-        with self._database.read() as session:
+        with self._database.read(self.user) as session:
             return list(session.scalars(query).all())
 
     def _may(self, operation: Operation) -> ColumnElement[bool]:

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from akatsuki_wasm.contracts import Artifact, ExecutableModule, OwnerType, StoredModule, UploadTarget, User
 from akatsuki_wasm.errors import ConflictError, UploadError
 from akatsuki_wasm.registry import naming, validation
+from akatsuki_wasm.registry.acting import UPKEEP
 from akatsuki_wasm.registry.blobs import DEFAULT_GARBAGE_AGE, BlobStore, digest_of
 from akatsuki_wasm.registry.database import Database, parse_url
 from akatsuki_wasm.registry.executions import WasmExecutionRepository
@@ -112,7 +113,7 @@ class Registry:
         if artifact.source is not None:
             blobs.append(_utf8(artifact.source))
             provenance["source_digest"] = digest_of(blobs[1])
-        with self.database.read() as session:  # before anything is written; asked again when the row is
+        with self.database.read(target.user) as session:  # before anything is written; asked again when the row is
             naming.next_place(session, target.user, name, target.owner_type, version)
 
         digests = [self.blobs.put(each) for each in blobs]
@@ -134,7 +135,7 @@ class Registry:
                 extra=metadata,
             )
             try:
-                with self.database.write() as session:
+                with self.database.write(target.user) as session:
                     self.database.serialize(session, _BLOBS_LOCK)
                     for digest, data in zip(digests, blobs, strict=True):
                         if not self.blobs.exists(digest):  # collected as garbage since, and not again under this lock
@@ -159,7 +160,7 @@ class Registry:
         """
         checked = None if version is None else naming.check_version(version)
         self.modules(user).check_create(owner_type)
-        with self.database.read() as session:
+        with self.database.read(user) as session:
             naming.next_place(session, user, naming.check_name(name), owner_type, checked)
 
     # ------------------------------------------------------------ reading
@@ -216,7 +217,7 @@ class Registry:
         """
         before = now() - older_than
         old = {each.digest for each in self.blobs.list() if each.modified < before}
-        with self.database.write() as session:
+        with self.database.write(UPKEEP) as session:
             self.database.serialize(session, _BLOBS_LOCK)
             source = WasmModule.provenance["source_digest"].as_string()
             for digest, source_digest in session.execute(select(WasmModule.digest, source)):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 
 from akatsuki_wasm.registry import schema
+from akatsuki_wasm.registry.acting import UPKEEP
 from akatsuki_wasm.registry.blobs import BlobStore
 from akatsuki_wasm.registry.database import Database, parse_url, shown
 from akatsuki_wasm.registry.models import Generation, WasmExecution, WasmModule
@@ -56,7 +57,7 @@ def status_of(database: Database, blobs: BlobStore) -> RegistryStatus:
     counts = dict.fromkeys(("modules", "versions", "executions", "generations"), 0)
     if not pending:
         names = select(WasmModule.owner_id, WasmModule.module_name).distinct().subquery()
-        with database.read() as session:
+        with database.read(UPKEEP) as session:
             counts = {
                 "modules": session.scalar(select(func.count()).select_from(names)) or 0,
                 "versions": session.scalar(select(func.count()).select_from(WasmModule)) or 0,

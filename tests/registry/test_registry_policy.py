@@ -13,6 +13,7 @@ from sqlalchemy import select
 from akatsuki_wasm.contracts import OWNER_TYPES, OwnerType, Status, User
 from akatsuki_wasm.errors import AkatsukiError, NotFoundError, PermissionDeniedError
 from akatsuki_wasm.registry import WasmModule, policy
+from akatsuki_wasm.registry.acting import UPKEEP
 from akatsuki_wasm.registry.policy import OPERATIONS, Operation
 
 if TYPE_CHECKING:
@@ -65,12 +66,12 @@ def make(user: User, owner_type: OwnerType, own: bool, public: bool, shared: boo
 def test_every_combination_agrees_in_python_sql_and_repository(bench: Bench, admin: bool) -> None:
     user = User.local("somebody", is_admin=admin)
     rows = {facts: make(user, *facts) for facts in COMBINATIONS}
-    with bench.registry.database.write() as session:
+    with bench.registry.database.write(UPKEEP) as session:
         session.add_all(rows.values())
     repository = bench.registry.modules(user)
     checked = 0
     for operation in OPERATIONS:
-        with bench.registry.database.read() as session:
+        with bench.registry.database.read(UPKEEP) as session:
             permitted = set(session.scalars(select(WasmModule.id).where(policy.where(user, operation, WasmModule))))
         for (owner_type, own, public, shared, status), row in rows.items():
             wanted = expected(operation, owner_type, admin, own, public, shared, status)

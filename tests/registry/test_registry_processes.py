@@ -17,6 +17,7 @@ from uuid import UUID
 from registry_kit import ADMIN, BOB, EVE, Bench, urls
 
 from akatsuki_wasm.registry import Registry
+from akatsuki_wasm.registry.acting import UPKEEP
 from akatsuki_wasm.registry.versions import Version
 
 if TYPE_CHECKING:
@@ -132,5 +133,5 @@ def test_a_killed_process_leaves_whole_modules_only(tmp_path: Path) -> None:
         }
         assert not list(folder.glob("blobs/**/*#*"))
         assert Bench(registry, folder).store(BOB, "afterwards").version == "1.0.0"
-        with registry.database.read() as session:
+        with registry.database.read(UPKEEP) as session:
             assert session.connection().exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
