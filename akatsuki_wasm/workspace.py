@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -117,6 +118,14 @@ class Workspace:
     def pipeline(self) -> Pipeline:
         """The pipeline over this workspace's plugins."""
         return Pipeline(self.plugins, BuildOptions(timeout_s=self.settings.build_timeout_s))
+
+    def acting(self, user: User) -> Workspace:
+        """This workspace for another user: settings, plugins and the registry are shared, and closed here alone."""
+        _ = self.plugins, self.registry, self.pipeline
+        other = copy(self)
+        other.user = user
+        other.__dict__.pop("executor", None)
+        return other
 
     def close(self) -> None:
         """Closes the registry."""

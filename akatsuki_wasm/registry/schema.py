@@ -8,7 +8,7 @@ from sqlalchemy import Connection, inspect, text
 
 from akatsuki_wasm.errors import StorageError
 
-REVISIONS = ("akatsuki_0001", "akatsuki_0002", "akatsuki_0003")
+REVISIONS = ("akatsuki_0001", "akatsuki_0002", "akatsuki_0003", "akatsuki_0004")
 """All migrations, oldest first. Kept here too, so that opening an up-to-date registry need not import Alembic."""
 
 VERSION_TABLE = "akatsuki_schema_version"

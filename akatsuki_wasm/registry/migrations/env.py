@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from alembic import context
 
-from akatsuki_wasm.registry.models import Base
 from akatsuki_wasm.registry.schema import VERSION_TABLE
+from akatsuki_wasm.registry.service_models import Base
 
 attributes = context.config.attributes
 connection = attributes.get("connection")

@@ -1,0 +1,116 @@
+"""Errors as RFC 9457 problem documents: the one place that decides HTTP statuses.
+
+A problem's ``type`` is ``urn:akatsuki-wasm:error:`` and the stable code of the error's class, its ``title`` the first
+line of that class's documentation, its ``detail`` the error's one line. Beside these stand ``code``, ``hint`` and the
+facts that the class carries. `akatsuki_wasm.remote.problems` makes the same error of it again.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import logging
+import math
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from fastapi import Response
+
+from akatsuki_wasm import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+TYPE_PREFIX = "urn:akatsuki-wasm:error:"
+
+_STATUS: tuple[tuple[type[errors.AkatsukiError], int], ...] = (
+    (errors.AuthenticationError, 401),
+    (errors.RequestTooLargeError, 413),
+    (errors.RequestError, 400),
+    (errors.QuotaError, 429),
+    (errors.OverloadedError, 503),
+    (errors.ServiceError, 503),
+    (errors.PermissionDeniedError, 403),
+    (errors.NotFoundError, 404),
+    (errors.FunctionNotFoundError, 404),
+    (errors.ConflictError, 409),
+    (errors.ExecutionTimeout, 504),
+    (errors.BuildTimeoutError, 504),
+    (errors.ExecutionCancelled, 503),
+    (errors.StorageError, 503),
+    (errors.DigestMismatchError, 503),
+    (errors.ToolchainError, 503),
+    (errors.MissingExtraError, 503),
+    (errors.ConfigError, 503),
+    (errors.StageError, 422),
+    (errors.PluginError, 422),
+)
+"""The first class that an error is of says its status; 422 is what a client's own module or arguments did."""
+
+_FACTS = ("case", "expected", "got", "kind", "cell", "value")
+
+
+def status_of(error: errors.AkatsukiError) -> int:
+    """The HTTP status of an error; 500 for one that nothing is known of."""
+    return next((status for cls, status in _STATUS if isinstance(error, cls)), 500)
+
+
+def problem(error: errors.AkatsukiError) -> dict[str, Any]:
+    """The problem document of an error, JSON-able."""
+    found: dict[str, Any] = {
+        "type": TYPE_PREFIX + error.code,
+        "title": _title(type(error)),
+        "status": status_of(error),
+        "detail": " ".join(error.message.split()),
+        "code": error.code,
+        "hint": error.hint,
+    }
+    found |= {name: getattr(error, name) for name in _FACTS if _is_plain(getattr(error, name, None))}
+    diagnostics = getattr(error, "diagnostics", None) or getattr(error, "problems", None)
+    if diagnostics:
+        found["diagnostics"] = [vars(each) for each in diagnostics]
+    if isinstance(error, errors.ServiceError) and error.retry_after is not None:
+        found["retryAfter"] = error.retry_after
+    return found
+
+
+def headers_of(error: errors.AkatsukiError) -> Mapping[str, str]:
+    """Headers that go with an error: what to authenticate with, when to ask again."""
+    if isinstance(error, errors.AuthenticationError):
+        return {"WWW-Authenticate": 'Bearer realm="akatsuki"'}
+    retry_after = error.retry_after if isinstance(error, errors.ServiceError) else None
+    if retry_after is None and status_of(error) == 503:
+        retry_after = 1.0
+    return {} if retry_after is None else {"Retry-After": str(max(1, math.ceil(retry_after)))}
+
+
+def answer(error: errors.AkatsukiError) -> Response:
+    """The response for an error."""
+    document = json.dumps(problem(error), ensure_ascii=False, default=str)
+    return Response(document.encode("utf-8", "replace"), status_of(error), headers_of(error), MEDIA_TYPE)
+
+
+def defect(error: Exception) -> Response:
+    """The response for an error that nobody foresaw: it is logged, and the client learns nothing of the inside."""
+    log.error("a request failed unexpectedly", exc_info=error)
+    document = {
+        "type": f"{TYPE_PREFIX}defect",
+        "title": "A defect of the service.",
+        "status": 500,
+        "detail": "the service failed unexpectedly; its log says more",
+        "code": "defect",
+        "hint": "Tell who runs the service when this was.",
+    }
+    return Response(json.dumps(document), 500, media_type=MEDIA_TYPE)
+
+
+@cache
+def _title(cls: type[Exception]) -> str:
+    return (inspect.getdoc(cls) or cls.__name__).splitlines()[0]
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, str | int | bool) or (isinstance(value, float) and math.isfinite(value))

@@ -1,0 +1,58 @@
+"""The service behind all endpoints: one object for a process, made when it starts and closed when it stops."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from akatsuki_wasm.registry.acting import UPKEEP
+from akatsuki_wasm.server.identity import Identity
+from akatsuki_wasm.workspace import Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from akatsuki_wasm.config import Settings
+    from akatsuki_wasm.contracts import User
+    from akatsuki_wasm.registry.registry import Registry
+
+
+class Service:
+    """What endpoints work with; shared by all requests of a process.
+
+    Make it with `open`.
+
+    Args:
+        workspace: Settings, plugins and registry; it acts for nobody in particular.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.settings = workspace.settings
+        self.identity = Identity(workspace.settings)
+
+    @classmethod
+    def open(cls, settings: Settings, *, plugins: Iterable[object] = ()) -> Self:
+        """Opens the registry and loads the plugins.
+
+        Raises:
+            StorageError: The registry cannot be opened.
+            ConfigError: A setting is wrong.
+        """
+        workspace = Workspace(settings, plugins=plugins).acting(UPKEEP)
+        return cls(workspace)
+
+    @property
+    def registry(self) -> Registry:
+        """The registry."""
+        return self.workspace.registry
+
+    def workspace_of(self, user: User) -> Workspace:
+        """A workspace that acts for a user, on the same registry and plugins."""
+        return self.workspace.acting(user)
+
+    async def start(self) -> None:
+        """Begins what needs the running event loop."""
+
+    async def stop(self) -> None:
+        """Ends or cancels what is under way, writes what is to be written, and closes the registry."""
+        self.workspace.close()
