@@ -7,11 +7,9 @@ facts that the class carries. `akatsuki_wasm.remote.problems` makes the same err
 
 from __future__ import annotations
 
-import inspect
 import json
 import logging
 import math
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from fastapi import Response
@@ -107,9 +105,8 @@ def defect(error: Exception) -> Response:
     return Response(json.dumps(document), 500, media_type=MEDIA_TYPE)
 
 
-@cache
-def _title(cls: type[Exception]) -> str:
-    return (inspect.getdoc(cls) or cls.__name__).splitlines()[0]
+def _title(cls: type[errors.AkatsukiError]) -> str:
+    return (cls.__doc__ or cls.__name__).partition("\n")[0]
 
 
 def _is_plain(value: Any) -> bool:

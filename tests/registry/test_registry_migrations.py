@@ -20,9 +20,14 @@ from registry_kit import ADMIN, BOB, EVE, urls
 from sqlalchemy import create_engine, inspect
 
 from akatsuki_wasm.errors import ConfigError, StorageError
-from akatsuki_wasm.registry import Registry, registry_status, schema
+from akatsuki_wasm.registry import (
+    Registry,
+    registry_status,
+    schema,
+    service_models,  # noqa: F401 - its tables belong to the metadata
+)
 from akatsuki_wasm.registry.database import Database, make_private_folder, parse_url
-from akatsuki_wasm.registry.service_models import Base
+from akatsuki_wasm.registry.models import Base
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,7 +5,9 @@ from __future__ import annotations
 from alembic import context
 
 from akatsuki_wasm.registry.schema import VERSION_TABLE
-from akatsuki_wasm.registry.service_models import Base
+
+_ALL_MODELS = service_models  # imported so that their tables are in the metadata
+from akatsuki_wasm.registry.models import Base
 
 attributes = context.config.attributes
 connection = attributes.get("connection")
