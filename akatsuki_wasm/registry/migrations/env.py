@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from alembic import context
 
-from akatsuki_wasm.registry.schema import VERSION_TABLE
-
-_ALL_MODELS = service_models  # imported so that their tables are in the metadata
 from akatsuki_wasm.registry.models import Base
+from akatsuki_wasm.registry.schema import VERSION_TABLE
 
 attributes = context.config.attributes
 connection = attributes.get("connection")
