@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from akatsuki_wasm.cli.lazy import examples
-from akatsuki_wasm.cli.output import emit, json_option, moment, say, table
+from akatsuki_wasm.cli.output import emit, json_option, say, table
 from akatsuki_wasm.cli.session import current
+from akatsuki_wasm.documents import attempt_document, generation_document, moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -96,9 +97,9 @@ def show(generation_id: str, attempt: int | None, part: str | None, as_json: boo
     if as_json:
         emit(
             {
-                **generation_json(found),
+                **generation_document(found),
                 "request": found.request,
-                "attempts": [attempt_json(found, each) for each in chosen],
+                "attempts": [attempt_document(found, each) for each in chosen],
             }
         )
         return
@@ -166,7 +167,7 @@ def _raw(text: str) -> None:
 
 def _print(rows: Sequence[Generation], as_json: bool, nothing: str) -> None:
     if as_json:
-        emit([generation_json(row) for row in rows])
+        emit([generation_document(row) for row in rows])
         return
     if not rows:
         say(nothing)
@@ -203,60 +204,3 @@ def _module_name(row: Generation) -> str:
     if row.status != "success" or not row.source_name:
         return ""
     return f"{row.source_name}@{row.module_version}" if row.module_version else row.source_name
-
-
-def generation_json(row: Generation) -> dict[str, Any]:
-    """A generation for ``--json``, without its attempts."""
-    return {
-        "id": str(row.id),
-        "prompt": row.prompt,
-        "generator": row.generator,
-        "model": row.model,
-        "status": row.status,
-        "error": row.error_message,
-        "module": {
-            "id": None if row.module_id is None else str(row.module_id),
-            "name": row.source_name,
-            "version": row.module_version,
-        },
-        "digest": row.digest,
-        "attemptCount": len(row.attempts),
-        "tokensIn": row.tokens_in,
-        "tokensOut": row.tokens_out,
-        "price": row.price,
-        "replayed": row.replayed,
-        "seconds": row.seconds,
-        "parentId": None if row.parent_id is None else str(row.parent_id),
-        "ownerId": str(row.owner_id),
-        "createdAt": moment(row.created_at),
-    }
-
-
-def attempt_json(row: Generation, attempt: Mapping[str, Any]) -> dict[str, Any]:
-    """One attempt for ``--json``, with all messages."""
-    from akatsuki_wasm.generation_facts import asked
-
-    return {
-        "number": attempt["number"],
-        "failedStage": attempt.get("failed_stage"),
-        "message": attempt.get("message", ""),
-        "diagnostics": attempt.get("diagnostics", []),
-        "check": attempt.get("check"),
-        "report": attempt.get("report"),
-        "source": attempt.get("source"),
-        "diff": attempt.get("diff", ""),
-        "seconds": attempt.get("seconds"),
-        "messages": asked(row.attempts, attempt["number"]),
-        "reply": attempt.get("reply"),
-        "model": attempt.get("model"),
-        "api": attempt.get("api"),
-        "parameters": attempt.get("parameters", {}),
-        "templates": attempt.get("templates", {}),
-        "key": attempt.get("key"),
-        "replayed": attempt.get("replayed", False),
-        "tokensIn": attempt.get("tokens_in"),
-        "tokensOut": attempt.get("tokens_out"),
-        "modelSeconds": attempt.get("model_seconds"),
-        "price": attempt.get("price"),
-        "cut": attempt.get("cut", {}),
-    }

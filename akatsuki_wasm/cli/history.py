@@ -5,8 +5,9 @@ from __future__ import annotations
 import click
 
 from akatsuki_wasm.cli.lazy import examples
-from akatsuki_wasm.cli.output import emit, json_option, moment, say, table
+from akatsuki_wasm.cli.output import emit, json_option, say, table
 from akatsuki_wasm.cli.session import current
+from akatsuki_wasm.documents import execution_document, moment
 
 
 @click.command(
@@ -19,29 +20,7 @@ def history(module: str | None, limit: int, as_json: bool) -> None:
     """Show executions, the newest first: yours, or those of MODULE."""
     rows = current().workspace().history(module, limit)
     if as_json:
-        emit(
-            [
-                {
-                    "id": str(row.id),
-                    "module": {
-                        "id": None if row.module_id is None else str(row.module_id),
-                        "name": row.module_name,
-                        "version": row.module_version,
-                    },
-                    "function": row.function_name,
-                    "status": row.status,
-                    "input": row.input_summary,
-                    "output": row.output_summary,
-                    "error": row.error_message,
-                    "executionTimeMs": row.execution_time_ms,
-                    "memoryUsedBytes": row.memory_used_bytes,
-                    "cacheHit": row.cache_hit,
-                    "executorId": str(row.executor_id),
-                    "executedAt": moment(row.executed_at),
-                }
-                for row in rows
-            ]
-        )
+        emit([execution_document(row) for row in rows])
         return
     if not rows:
         say("Nothing was executed yet.")

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from akatsuki_wasm.cli.lazy import examples
-from akatsuki_wasm.cli.output import emit, json_option, module_json, moment, say, table
+from akatsuki_wasm.cli.output import emit, json_option, say, table
 from akatsuki_wasm.cli.session import current
+from akatsuki_wasm.documents import module_document, moment
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -34,7 +35,7 @@ def list_(owner_type: Any, as_json: bool) -> None:
     """List the modules that you may use."""
     found = current().workspace().list_modules(owner_type)
     if as_json:
-        emit([module_json(stored) for stored in found])
+        emit([module_document(stored) for stored in found])
         return
     if not found:
         say('There are no modules yet. Make one: akatsuki design wasm "create a vintage filter"')
@@ -81,7 +82,7 @@ def show(module: str, source: bool, as_json: bool) -> None:
     assert stored is not None  # noqa: S101 - what `load` gives comes from a row
     rust = loaded.source
     if as_json:
-        emit({**module_json(stored), "provenance": stored.provenance, "source": rust})
+        emit({**module_document(stored), "provenance": stored.provenance, "source": rust})
         return
     if source:
         if rust is None:
@@ -192,7 +193,7 @@ def _change(module: str, as_json: bool, word: str, change: Any) -> None:
     loaded = workspace.load(module)
     stored = change(workspace, loaded.id).to_stored()
     if as_json:
-        emit(module_json(stored))
+        emit(module_document(stored))
         return
     sharing = f": {_shared(stored) or 'with nobody'}" if word == "shared" else ""
     click.echo(f"{word} {stored.name}@{stored.version}{sharing}")
@@ -222,7 +223,7 @@ def delete(module: str, every: bool, yes: bool, as_json: bool) -> None:
     for stored in chosen:
         repository.delete(stored.id)
     if as_json:
-        emit({"deleted": [module_json(stored) for stored in chosen]})
+        emit({"deleted": [module_document(stored) for stored in chosen]})
         return
     click.echo(f"deleted {names}")
 

@@ -6,13 +6,10 @@ import json
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from datetime import datetime
+from typing import Any, TypeVar
 
 import click
-
-if TYPE_CHECKING:
-    from akatsuki_wasm.contracts import StoredModule
 
 _NARROWEST = 8
 """Characters below which a column that is broken into lines cannot be read any more."""
@@ -32,6 +29,8 @@ def emit(document: Any) -> None:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
+        from akatsuki_wasm.documents import moment  # most documents have no time that is not text already
+
         return moment(value)
     if isinstance(value, Mapping):
         return dict(value)
@@ -85,34 +84,3 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[Any]], *, folding: Seq
             if cell:
                 click.echo(f"{header.lower():<{max(map(len, headers))}}  {cell}")
         click.echo()
-
-
-def moment(when: datetime | None) -> str:
-    """ISO 8601 in UTC, to the second: ``2026-01-31T12:00:00Z``."""
-    if when is None:
-        return ""
-    aware = when if when.tzinfo else when.replace(tzinfo=UTC)
-    return aware.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def module_json(stored: StoredModule) -> dict[str, Any]:
-    """A stored module for ``--json``."""
-    from akatsuki_wasm.module_functions import function_facts
-
-    return {
-        "id": str(stored.id),
-        "name": stored.name,
-        "version": stored.version,
-        "digest": stored.digest,
-        "description": stored.description,
-        "functions": [function_facts(function) for function in stored.manifest.functions],
-        "ownerType": stored.owner_type,
-        "ownerId": str(stored.owner_id),
-        "status": stored.status,
-        "public": stored.is_public,
-        "allowedUsers": [str(user) for user in stored.allowed_users],
-        "size": stored.size,
-        "timeoutMs": stored.timeout_ms,
-        "createdAt": moment(stored.created_at),
-        "updatedAt": moment(stored.updated_at),
-    }
