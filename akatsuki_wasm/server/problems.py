@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import Response
 
-from akatsuki_wasm import errors
+from akatsuki_wasm import errors, wit
+from akatsuki_wasm.values.choices import bytes_to_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,7 +49,7 @@ _STATUS: tuple[tuple[type[errors.AkatsukiError], int], ...] = (
 )
 """The first class that an error is of says its status; 422 is what a client's own module or arguments did."""
 
-_FACTS = ("case", "expected", "got", "kind", "cell", "value")
+_FACTS = ("case", "expected", "got", "kind", "passed", "tried", "cell", "final")
 
 
 def status_of(error: errors.AkatsukiError) -> int:
@@ -70,6 +71,10 @@ def problem(error: errors.AkatsukiError) -> dict[str, Any]:
     diagnostics = getattr(error, "diagnostics", None) or getattr(error, "problems", None)
     if diagnostics:
         found["diagnostics"] = [vars(each) for each in diagnostics]
+    if isinstance(error, errors.CheckError) and error.failures:
+        found["failures"] = [vars(each) for each in error.failures]
+    if isinstance(error, errors.GuestError) and error.value is not None:
+        found["value"] = _json_value(error.value)
     if isinstance(error, errors.ServiceError) and error.retry_after is not None:
         found["retryAfter"] = error.retry_after
     return found
@@ -107,6 +112,24 @@ def defect(error: Exception) -> Response:
 
 def _title(cls: type[errors.AkatsukiError]) -> str:
     return (cls.__doc__ or cls.__name__).partition("\n")[0]
+
+
+def _json_value(value: Any) -> Any:
+    """A contract value whose type is not at hand as JSON: as `akatsuki_wasm.values.json` writes it."""
+    match value:
+        case wit.Case(name, payload):
+            return name if payload is None else {name: _json_value(payload)}
+        case bytes():
+            return bytes_to_json(value)
+        case float() if not math.isfinite(value):
+            return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+        case frozenset():
+            return sorted(value)
+    if hasattr(value, "_fields"):  # a record
+        return {name.removesuffix("_"): _json_value(each) for name, each in zip(value._fields, value, strict=True)}
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    return [_json_value(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _is_plain(value: Any) -> bool:
