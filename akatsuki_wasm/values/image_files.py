@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
@@ -50,57 +50,75 @@ def read_image(path: Path, name: str) -> Image.Image:
         ArgumentError: There is no such file, it is no image, it is damaged, or larger than `MAX_MEGAPIXELS`.
     """
     path = path.expanduser()
+    what = f"{name} is {str(path)!r}"
+    try:
+        with path.open("rb") as stream:
+            return _read(stream, what, MAX_MEGAPIXELS)
+    except FileNotFoundError as exc:
+        raise ArgumentError(
+            f"{what}: there is no such file", hint="Give the path of an image, such as photo.jpg."
+        ) from exc
+    except IsADirectoryError as exc:
+        raise ArgumentError(
+            f"{what}: expected an image, and it is a folder", hint="Give the path of one image in it."
+        ) from exc
+    except PermissionError as exc:
+        raise ArgumentError(
+            f"{what}: it may not be read (permission denied)", hint="Make the file readable, or give a copy of it."
+        ) from exc
+    except OSError as exc:
+        raise ArgumentError(f"{what}: it cannot be read ({exc.strerror or exc})", hint="Give another file.") from exc
+
+
+def read_image_bytes(data: bytes, name: str, max_megapixels: float = MAX_MEGAPIXELS) -> Image.Image:
+    """As `read_image`, from the bytes of a file.
+
+    Args:
+        data: The whole file.
+        name: The parameter's name, for messages.
+        max_megapixels: The largest image that is decoded.
+
+    Raises:
+        ArgumentError: It is no image, it is damaged, or larger than that.
+    """
+    return _read(io.BytesIO(data), f"{name} is {len(data):,} bytes", max_megapixels)
+
+
+def _read(stream: BinaryIO, what: str, max_megapixels: float) -> Image.Image:
+    """Reads an image from a file that is open; `what` says what was given."""
     try:
         with warnings.catch_warnings():
             # Pillow warns about sizes that are ours to judge, and about harmless slips in metadata.
             warnings.simplefilter("ignore")
             Image.init()
-            with Image.open(path, formats=[each for each in _READ if each in Image.OPEN]) as image:
-                if image.width * image.height > MAX_MEGAPIXELS * 1_000_000:
-                    raise _too_large(path, name)
+            with Image.open(stream, formats=[each for each in _READ if each in Image.OPEN]) as image:
+                if image.width * image.height > max_megapixels * 1_000_000:
+                    raise _too_large(what, max_megapixels)
                 image.load()
                 return _srgb(ImageOps.exif_transpose(image))
-    except FileNotFoundError as exc:
-        raise ArgumentError(
-            f"{name} is {str(path)!r}: there is no such file", hint="Give the path of an image, such as photo.jpg."
-        ) from exc
-    except IsADirectoryError as exc:
-        raise ArgumentError(
-            f"{name} is {str(path)!r}: expected an image, and it is a folder", hint="Give the path of one image in it."
-        ) from exc
-    except PermissionError as exc:
-        raise ArgumentError(
-            f"{name} is {str(path)!r}: it may not be read (permission denied)",
-            hint="Make the file readable, or give a copy of it.",
-        ) from exc
     except UnidentifiedImageError as exc:
         raise ArgumentError(
-            f"{name} is {str(path)!r}: expected an image, and {_content(path)}",
+            f"{what}: expected an image, and {_content(stream)}",
             hint="Give a PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF file.",
         ) from exc
     except Image.DecompressionBombError as exc:
-        raise _too_large(path, name) from exc
+        raise _too_large(what, max_megapixels) from exc
     except (OSError, SyntaxError, ValueError, EOFError, IndexError, ZeroDivisionError) as exc:
         # What Pillow's readers raise for files that begin well and then are cut off or damaged.
         raise ArgumentError(
-            f"{name} is {str(path)!r}: the image is damaged ({' '.join(str(exc).split()) or type(exc).__name__})",
+            f"{what}: the image is damaged ({' '.join(str(exc).split()) or type(exc).__name__})",
             hint="Get the file again, or open it in an image program and save it anew.",
         ) from exc
 
 
-def _too_large(path: Path, name: str) -> ArgumentError:
-    return ArgumentError(
-        f"{name} is {str(path)!r}: it has more than {MAX_MEGAPIXELS} megapixels", hint="Make it smaller first."
-    )
+def _too_large(what: str, max_megapixels: float) -> ArgumentError:
+    return ArgumentError(f"{what}: it has more than {max_megapixels:g} megapixels", hint="Make it smaller first.")
 
 
-def _content(path: Path) -> str:
+def _content(stream: BinaryIO) -> str:
     """What a file that is no image holds, in words."""
-    try:
-        with path.open("rb") as stream:
-            head = stream.read(512)
-    except OSError:
-        return "it cannot be read"
+    stream.seek(0)
+    head = stream.read(512)
     if not head:
         return "it is empty"
     try:

@@ -14,24 +14,25 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from akatsuki_wasm import wit
 from akatsuki_wasm.errors import ArgumentError
-from akatsuki_wasm.values.bind import default_hint, describe_type, range_text
-from akatsuki_wasm.values.choices import cases, choice_to_json, is_doubled
+from akatsuki_wasm.values.choices import choice_to_json, is_doubled
+from akatsuki_wasm.values.from_json import number, value_from_json
 from akatsuki_wasm.values.json import value_to_json
+from akatsuki_wasm.values.wanted import SHOWN, expected, sample, wrong
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from akatsuki_wasm.contracts import Parameter
 
 MAX_FILE_BYTES = 256 * 1024 * 1024
 """Largest ``@file.json``: a list of ten million numbers fits, a mistyped disk image does not."""
 
 _BOOLS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
-_SHOWN = 60
 
 
 def parse(param: Parameter, text: str) -> Any:
@@ -47,29 +48,6 @@ def parse(param: Parameter, text: str) -> Any:
     return _parse(param, param.type, text)
 
 
-def expected(param: Parameter) -> str:
-    """What a parameter wants, with its range, such as ``a number, f32, 0 to 1``."""
-    words = "the path of an image" if param.type == wit.IMAGE else describe_type(param.type)
-    return words if param.minimum is None and param.maximum is None else f"{words}, {range_text(param)}"
-
-
-def _wrong(param: Parameter, text: str) -> ArgumentError:
-    shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
-    return ArgumentError(f"{param.name} is {shown!r}: expected {expected(param)}", hint=_example(param.type))
-
-
-def _example(type_: wit.Type) -> str:
-    match type_:
-        case wit.Primitive("char"):
-            return "Give exactly one character."
-        case wit.Primitive("bool"):
-            return "Write true or false."
-        case wit.Option(inner):
-            return f"{_example(inner)[:-1]}, or none."
-        case _:
-            return f"Write it as, for example, {_sample(type_)}."
-
-
 def _parse(param: Parameter, type_: wit.Type, text: str) -> Any:
     if type_ == wit.IMAGE:
         return _image(param, text)
@@ -78,14 +56,14 @@ def _parse(param: Parameter, type_: wit.Type, text: str) -> Any:
             return text
         case wit.Primitive("char"):
             if len(text) != 1:
-                raise _wrong(param, text)
+                raise wrong(param, text)
             return text
         case wit.Primitive("bool"):
             if text.lower() not in _BOOLS:
-                raise _wrong(param, text)
+                raise wrong(param, text)
             return _BOOLS[text.lower()]
         case wit.Primitive():
-            return _number(param, type_, text)
+            return number(param, type_, text)
         case wit.Option(inner):
             if text.strip().lower() == "none":
                 return None
@@ -108,46 +86,20 @@ def _parse_other(param: Parameter, type_: wit.Type, text: str) -> Any:
             return _structure(param, type_, text)
 
 
-def _number(param: Parameter, type_: wit.Primitive, text: str) -> int | float:
-    try:
-        if type_.is_float:
-            return float(text)
-        number = _whole(text)
-    except ValueError as exc:
-        raise _wrong(param, text) from exc
-    low, high = wit.INTEGER_RANGES[type_.name]
-    if not low <= number <= high and param.minimum is None and param.maximum is None:
-        raise ArgumentError(
-            f"{param.name} is {text[:_SHOWN]}: expected a whole number, {type_.name}, {low} to {high}",
-            hint=default_hint(param),
-        )
-    return number
-
-
-def _whole(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        number = float(text)  # 1e6 and 3.0 are whole numbers too
-        if not number.is_integer():
-            raise
-        return int(number)
-
-
 def _structure(param: Parameter, type_: wit.Type, text: str) -> Any:
     if text.startswith("@"):
         data = _json(param, _read(param, Path(text[1:]).expanduser()), text)
     elif isinstance(type_, wit.List) and not text.lstrip().startswith("["):
         if not (type_.is_numeric or type_.element == wit.IMAGE):
             raise ArgumentError(
-                f"{param.name} is {text[:_SHOWN]!r}: expected {expected(param)} as JSON",
-                hint=f"""Write it as JSON, such as '{_sample(type_)}', or as @file.json.""",
+                f"{param.name} is {text[:SHOWN]!r}: expected {expected(param)} as JSON",
+                hint=f"""Write it as JSON, such as '{sample(type_)}', or as @file.json.""",
             )
         parts = [part.strip() for part in text.split(",")] if text.strip() else []
         return [_parse(param, type_.element, part) for part in parts]
     else:
         data = _json(param, text, text)
-    return _from_json(param, type_, data)
+    return value_from_json(param, type_, data, _image)
 
 
 def _stream(param: Parameter, text: str) -> bytes:
@@ -179,84 +131,20 @@ def _json(param: Parameter, content: str, text: str) -> Any:
     try:
         return json.loads(content)
     except (ValueError, RecursionError) as exc:
-        shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+        shown = text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
         reason = (
             f": {exc.msg} at line {exc.lineno}, column {exc.colno}" if isinstance(exc, json.JSONDecodeError) else ""
         )
         raise ArgumentError(
             f"{param.name} is {shown!r}, which is not JSON{reason}",
-            hint=f"Write it as JSON, such as '{_sample(param.type)}', or as @file.json.",
+            hint=f"Write it as JSON, such as '{sample(param.type)}', or as @file.json.",
         ) from exc
-
-
-def _from_json(param: Parameter, type_: wit.Type, data: Any) -> Any:
-    """Replaces what JSON cannot hold (images, 64-bit integers, NaN); the rest is checked when it is lowered."""
-    if type_ == wit.IMAGE and isinstance(data, str):
-        return _image(param, data)
-    match type_, data:
-        case wit.Option(inner), _ if not is_doubled(type_):
-            return None if data is None else _from_json(param, inner, data)
-        case ((wit.Variant() | wit.Result() | wit.Option()), Mapping()):
-            payloads = {name: each for name, each in cases(type_).items() if each is not None}
-            return {
-                name: _from_json(param, payloads[wit.snake(name)], each) if wit.snake(name) in payloads else each
-                for name, each in data.items()
-            }
-        case wit.Primitive() as primitive, str() if primitive.is_number:
-            return _number(param, primitive, data)
-        case wit.List(element), list():
-            return [_from_json(param, element, item) for item in data]
-        case wit.List(), _:
-            raise _wrong(param, json.dumps(data))
-        case wit.Tuple(items), list() if len(items) == len(data):
-            return tuple(_from_json(param, item, each) for item, each in zip(items, data, strict=True))
-        case wit.Record(_, fields), Mapping():
-            types = dict(fields)
-            return {
-                name: _from_json(param, types[name], each) if name in types else each for name, each in data.items()
-            }
-        case _:
-            return data
 
 
 def _image(param: Parameter, text: str) -> Any:
     from akatsuki_wasm.values.image_files import read_image  # Pillow is not needed for numbers and text
 
     return read_image(Path(text), param.name)
-
-
-def _sample(type_: wit.Type) -> str:
-    """A small JSON value of a type, for a hint."""
-
-    def value(each: wit.Type) -> Any:
-        if each == wit.IMAGE:
-            return "photo.jpg"
-        match each:
-            case wit.Primitive("bool"):
-                return True
-            case wit.Primitive("string" | "char"):
-                return "a"
-            case wit.Primitive(name):
-                return 0.5 if name in wit.FLOATS else 1
-            case wit.Option(inner):
-                return value(inner)
-            case wit.List(element):
-                return [value(element), value(element)]
-            case wit.Tuple(items):
-                return [value(item) for item in items]
-            case wit.Record(_, fields):
-                return {name: value(field) for name, field in fields}
-            case wit.Enum(_, names):
-                return names[0]
-            case wit.Flags(_, names):
-                return list(names[:2])
-            case wit.Variant() | wit.Result():
-                name, payload = next(iter(cases(each).items()))
-                return name if payload is None else {name: value(payload)}
-            case _:
-                return None
-
-    return json.dumps(value(type_))
 
 
 def contains_image(type_: wit.Type | None) -> bool:
