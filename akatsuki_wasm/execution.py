@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 
 OnError = Literal["raise", "null", "collect"]
-_MAX_ERRORS: dict[str, int | None] = {"raise": 1, "null": 0, "collect": None}
+MAX_ERRORS: dict[str, int | None] = {"raise": 1, "null": 0, "collect": None}
 """How many row errors are asked for with their texts; the others are counted."""
 
 
@@ -132,7 +132,7 @@ class Executor:
                 return self._batch(module, function, values, limits, control=control)
         lowered = tuple(lower(param, value) for param, value in zip(function.params, values, strict=True))
         call = Call(function.name, lowered)
-        result = self._recorded(module, call, limits, _summarise_arguments(function, lowered), control)
+        result = self._recorded(module, call, limits, summarise_arguments(function, lowered), control)
         return result, lift(function.result, result.value, arrays=wants_arrays(args, kwargs))
 
     def execute_batch(
@@ -155,9 +155,9 @@ class Executor:
         """
         from akatsuki_wasm.values.columns import is_batch
 
-        if on_error not in _MAX_ERRORS:
+        if on_error not in MAX_ERRORS:
             raise ArgumentError(
-                f"on_error is {on_error!r}: expected {', '.join(map(repr, _MAX_ERRORS))}", hint="Leave it out to raise."
+                f"on_error is {on_error!r}: expected {', '.join(map(repr, MAX_ERRORS))}", hint="Leave it out to raise."
             )
         if threads is not None and (not isinstance(threads, int) or threads < 1):
             raise ArgumentError(f"threads is {threads!r}: expected 1 or more", hint="Leave it out for all cores.")
@@ -195,8 +195,8 @@ class Executor:
         from akatsuki_wasm.values.column_results import lift_batch
         from akatsuki_wasm.values.columns import lower_batch
 
-        call = lower_batch(function, values, threads=threads, max_errors=_MAX_ERRORS[on_error])
-        accept = _raise_row_errors if on_error == "raise" else None
+        call = lower_batch(function, values, threads=threads, max_errors=MAX_ERRORS[on_error])
+        accept = raise_row_errors if on_error == "raise" else None
         result = self._recorded(module, call, limits, f"{call.rows} rows", control, accept=accept)
         batch: BatchValue = result.value
         column = lift_batch(function, values, batch)
@@ -234,12 +234,7 @@ class Executor:
                 f"timeout_ms is {timeout_ms}: expected {MIN_TIMEOUT_MS} to {longest}",
                 hint=f"Leave it out for the module's own, {default}.",
             )
-        memory = self._settings.memory_bytes
-        if stored is not None:
-            # A module without a memory has no pages; the sandbox still wants a limit.
-            memory = min(memory, max(stored.max_memory_pages, 1) * WASM_PAGE)
-        timeout = default if timeout_ms is None else timeout_ms
-        return Limits(timeout, memory, self._settings.result_bytes, self._settings.fuel)
+        return limits_of(self._settings, stored, default if timeout_ms is None else timeout_ms)
 
     def _recorded(
         self,
@@ -283,11 +278,20 @@ class Executor:
             status=status,
             execution_time_ms=milliseconds,
             input_summary=summary,
-            output_summary="" if result is None else _summarise(result.value),
+            output_summary="" if result is None else summarise(result.value),
             memory_used_bytes=0 if result is None else result.memory_used_bytes,
             cache_hit=False if result is None else result.cache_hit,
-            error_message=None if error is None else _say(error),
+            error_message=None if error is None else say(error),
         )
+
+
+def limits_of(settings: Settings, stored: StoredModule | None, timeout_ms: int) -> Limits:
+    """Limits of an execution: the settings', and the module's own memory where that is less."""
+    memory = settings.memory_bytes
+    if stored is not None:
+        # A module without a memory has no pages; the sandbox still wants a limit.
+        memory = min(memory, max(stored.max_memory_pages, 1) * WASM_PAGE)
+    return Limits(timeout_ms, memory, settings.result_bytes, settings.fuel)
 
 
 def _may_be_batch(values: Sequence[Any]) -> bool:
@@ -295,7 +299,12 @@ def _may_be_batch(values: Sequence[Any]) -> bool:
     return any((hasattr(value, "dtype") and np.ndim(value) == 1) or is_arrow(value) for value in values)
 
 
-def _raise_row_errors(batch: BatchValue) -> None:
+def raise_row_errors(batch: BatchValue) -> None:
+    """Does nothing where no row failed.
+
+    Raises:
+        GuestError: It names the first row that did, and how many more there are.
+    """
     if not batch.errors:
         return
     first, more = batch.errors[0], len(batch.errors) - 1 + batch.unlisted
@@ -303,17 +312,19 @@ def _raise_row_errors(batch: BatchValue) -> None:
     raise GuestError(f"row {first.row}: {first.message}{rest}", hint="Leave those rows out, or set them to null.")
 
 
-def _say(error: BaseException) -> str:
+def say(error: BaseException) -> str:
+    """An error for the history."""
     if isinstance(error, KeyboardInterrupt):
         return "interrupted"
     return str(error) if isinstance(error, AkatsukiError) else f"{type(error).__name__}: {error}"
 
 
-def _summarise_arguments(function: Function, values: Sequence[Any]) -> str:
-    return ", ".join(f"{param.name}={_summarise(value)}" for param, value in zip(function.params, values, strict=True))
+def summarise_arguments(function: Function, values: Sequence[Any]) -> str:
+    """Contract values of a call for the history: by name, each short."""
+    return ", ".join(f"{param.name}={summarise(value)}" for param, value in zip(function.params, values, strict=True))
 
 
-def _summarise(value: Any) -> str:
+def summarise(value: Any) -> str:
     """A value in at most 80 characters for the history; images and arrays by their size."""
     if isinstance(value, BatchValue):
         return f"{value.rows} rows"
@@ -323,5 +334,9 @@ def _summarise(value: Any) -> str:
         return f"{len(value)} {value.dtype} values"
     if isinstance(value, bytes) and len(value) > 40:
         return f"{len(value)} bytes"
+    if isinstance(value, str) and len(value) > 80:
+        return f"{value[:70]!r}… ({len(value)} characters)"
+    if isinstance(value, list | tuple) and len(value) > 20:
+        return f"{len(value)} values"
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:79]}…"
