@@ -10,12 +10,13 @@ from sqlalchemy import ColumnElement, or_, select, true
 from sqlalchemy.exc import IntegrityError
 
 from akatsuki_wasm.errors import NotFoundError
-from akatsuki_wasm.registry import failures
+from akatsuki_wasm.registry import failures, keyset
 from akatsuki_wasm.registry.models import Generation, GenerationStatus
 from akatsuki_wasm.registry.types import says
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from akatsuki_wasm.contracts import StoredModule, User
     from akatsuki_wasm.registry.registry import Registry
@@ -25,6 +26,7 @@ SHORTEST_PREFIX = 4
 
 _SEARCHED = ("reply", "source", "message")
 """Keys of the texts in attempts that are searched. Not what was asked: every prompt teaches the same contract."""
+_ORDER: tuple[keyset.Key, ...] = ((Generation.created_at, True), (Generation.id, False))
 _HINT = "`akatsuki generations list` shows them."
 
 
@@ -141,7 +143,14 @@ class GenerationRepository:
             )
         return found[0]
 
-    def search(self, text: str, *, limit: int = 50, status: GenerationStatus | None = None) -> list[Generation]:
+    def search(
+        self,
+        text: str,
+        *,
+        limit: int = 50,
+        status: GenerationStatus | None = None,
+        after: tuple[datetime, UUID] | None = None,
+    ) -> list[Generation]:
         """Generations that have a text somewhere, newest first.
 
         Prompts, module names, models, error messages, answers, sources and diagnostics are searched; Latin letters
@@ -151,35 +160,42 @@ class GenerationRepository:
             text: As it is written there; ``%`` and ``_`` mean themselves.
             limit: At most so many.
             status: Only these.
+            after: `created_at` and id of the last generation of the page before.
         """
         columns = (Generation.prompt, Generation.source_name, Generation.model, Generation.error_message)
         found = or_(
             *(column.icontains(text, autoescape=True) for column in columns),
             says(Generation.attempts, _SEARCHED, text),
         )
-        return self._list(found if status is None else found & (Generation.status == status), limit)
+        return self._list(found if status is None else found & (Generation.status == status), limit, after)
 
-    def _list(self, condition: ColumnElement[bool], limit: int) -> list[Generation]:
-        query = (
-            select(Generation)
-            .where(condition, self._visible())
-            .order_by(Generation.created_at.desc(), Generation.id)
-            .limit(limit)
-        )
+    def _list(
+        self, condition: ColumnElement[bool], limit: int, after: tuple[datetime, UUID] | None
+    ) -> list[Generation]:
+        query = select(Generation).where(condition, self._visible()).order_by(*keyset.ordering(_ORDER)).limit(limit)
+        if after is not None:
+            query = query.where(keyset.beyond(_ORDER, after))
         with self._database.read(self.user) as session:
             return [*session.scalars(query).all()]
 
     def _visible(self) -> ColumnElement[bool]:
         return true() if self.user.is_admin else Generation.owner_id == self.user.id
 
-    def list(self, *, limit: int = 50, status: GenerationStatus | None = None) -> list[Generation]:
+    def list(
+        self,
+        *,
+        limit: int = 50,
+        status: GenerationStatus | None = None,
+        after: tuple[datetime, UUID] | None = None,
+    ) -> list[Generation]:
         """Generations that the user may see, newest first.
 
         Args:
             limit: At most so many.
             status: Only these.
+            after: `created_at` and id of the last generation of the page before.
         """
-        return self._list(true() if status is None else Generation.status == status, limit)
+        return self._list(true() if status is None else Generation.status == status, limit, after)
 
 
 def _range(wanted: UUID | str) -> tuple[UUID, UUID]:

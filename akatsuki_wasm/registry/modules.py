@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import difflib
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, select
 
 from akatsuki_wasm.errors import ArgumentError, ConflictError, NotFoundError, PermissionDeniedError
-from akatsuki_wasm.registry import naming, policy
+from akatsuki_wasm.registry import keyset, naming, policy
 from akatsuki_wasm.registry.models import WasmModule
 from akatsuki_wasm.registry.versions import Version
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from datetime import datetime
 
     from sqlalchemy.orm import Session
 
@@ -23,6 +24,17 @@ if TYPE_CHECKING:
     from akatsuki_wasm.registry.policy import Operation
     from akatsuki_wasm.registry.registry import Registry
 
+Access = Literal["readable", "executable", "own"]
+"""Which modules of those that a user may read: all, those that he may execute now, or his own."""
+
+MAX_SHARED_WITH = 1_000
+"""Users that one module may be shared with: the list is in its row, and is read with it."""
+
+_ORDER: tuple[keyset.Key, ...] = (
+    (WasmModule.module_name, False),
+    (WasmModule.created_at, True),
+    (WasmModule.id, False),
+)
 _LIST_HINT = "`akatsuki modules list` shows the modules that you may use."
 
 
@@ -238,20 +250,48 @@ class WasmModuleRepository:
 
     def share(self, module_id: UUID | str, users: Iterable[UUID]) -> WasmModule:
         """Lets more users read and execute a module."""
-        with self._changing(module_id, "update") as (_, module):
-            module.allowed_users = tuple(sorted({*module.allowed_users, *users}))
-        return module
+        return self.change_sharing(module_id, add=users)
 
     def unshare(self, module_id: UUID | str, users: Iterable[UUID]) -> WasmModule:
         """Takes users off again."""
-        with self._changing(module_id, "update") as (_, module):
-            module.allowed_users = tuple(sorted({*module.allowed_users} - {*users}))
-        return module
+        return self.change_sharing(module_id, remove=users)
 
     def set_public(self, module_id: UUID | str, public: bool) -> WasmModule:
         """Lets every user read and execute a module, or only those it is shared with."""
+        return self.change_sharing(module_id, public=public)
+
+    def change_sharing(
+        self,
+        module_id: UUID | str,
+        *,
+        add: Iterable[UUID] = (),
+        remove: Iterable[UUID] = (),
+        public: bool | None = None,
+    ) -> WasmModule:
+        """Changes who else may read and execute a module, at once.
+
+        Args:
+            module_id: Which one.
+            add: Users who may from now on.
+            remove: Users who may not any more; who is in both is off.
+            public: Whether everybody may; None leaves that as it is.
+
+        Raises:
+            NotFoundError: The user does not see such a module.
+            PermissionDeniedError: He may not change it.
+            ArgumentError: It would be shared with more than `MAX_SHARED_WITH` users.
+        """
         with self._changing(module_id, "update") as (_, module):
-            module.is_public = public
+            allowed = {*module.allowed_users, *add} - {*remove}
+            if len(allowed) > MAX_SHARED_WITH:
+                raise ArgumentError(
+                    f"the module would be shared with {len(allowed)} users, at most {MAX_SHARED_WITH} are possible",
+                    hint="Make it public, or take users off.",
+                )
+            if allowed != {*module.allowed_users}:
+                module.allowed_users = tuple(sorted(allowed))
+            if public is not None:
+                module.is_public = public
         return module
 
     # ------------------------------------------------------------ lists
@@ -284,13 +324,39 @@ class WasmModuleRepository:
             self._may("read"), WasmModule.owner_type == "user", WasmModule.owner_id == user_id, limit=limit
         )
 
+    def page(
+        self,
+        limit: int,
+        after: tuple[str, datetime, UUID] | None = None,
+        *,
+        access: Access = "readable",
+        owner_type: OwnerType | None = None,
+        name: str | None = None,
+        status: Status | None = None,
+    ) -> list[WasmModule]:
+        """A page of the modules that the user may read, in the order of `list_all`.
+
+        Args:
+            limit: At most so many.
+            after: Name, `created_at` and id of the last module of the page before.
+            access: Which of them.
+            owner_type: Only these.
+            name: Only versions of this name.
+            status: Only these.
+        """
+        conditions = [self._may("read")]
+        if access == "executable":
+            conditions.append(self._may("execute"))
+        if access == "own":
+            conditions.append(WasmModule.owner_id == self.user.id)
+        wanted = ((WasmModule.owner_type, owner_type), (WasmModule.module_name, name), (WasmModule.status, status))
+        conditions += [column == value for column, value in wanted if value is not None]
+        if after is not None:
+            conditions.append(keyset.beyond(_ORDER, after))
+        return self._list(*conditions, limit=limit)
+
     def _list(self, *conditions: ColumnElement[bool], limit: int | None) -> list[WasmModule]:
-        query = (
-            select(WasmModule)
-            .where(*conditions)
-            .order_by(WasmModule.module_name, WasmModule.created_at.desc(), WasmModule.id)
-            .limit(limit)
-        )
+        query = select(WasmModule).where(*conditions).order_by(*keyset.ordering(_ORDER)).limit(limit)
         with self._database.read(self.user) as session:
             return list(session.scalars(query).all())
 
