@@ -17,44 +17,45 @@ def service_of(request: Request) -> Service:
     return service
 
 
-def caller_of(request: Request) -> User:
-    """Who asks, by the bearer token.
+async def caller_of(request: Request) -> User:
+    """Who asks, by the bearer token; a token that was good a moment ago costs a look into a dictionary.
 
     Raises:
         AuthenticationError: There is no token, or one that is not accepted.
+        ServiceError: The keys to check it with cannot be had.
     """
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
+    identity = service_of(request).identity
+    found: bytes | None = None
+    for name, value in request.scope["headers"]:
+        if name == b"authorization":
+            if found is not None:
+                raise AuthenticationError("the request has two Authorization headers", hint="Send one.")
+            found = value
+    if found is None:
         raise AuthenticationError("the request has no bearer token", hint="Send it: Authorization: Bearer …")
-    return service_of(request).identity.user(token.strip())
+    return identity.remembered(found) or await identity.user_of_header(found)
 
 
-def admin_of(request: Request) -> User:
+async def admin_of(request: Request) -> User:
     """Who asks, where it is an admin.
 
     Raises:
         AuthenticationError: There is no token, or one that is not accepted.
         PermissionDeniedError: It is no admin.
+        ServiceError: The keys to check it with cannot be had.
     """
-    user = caller_of(request)
+    user = await caller_of(request)
     if not user.is_admin:
         raise PermissionDeniedError("this is for admins", hint="Ask an admin.")
     return user
 
 
-# What is `async def` is called on the event loop; FastAPI sends the others to a thread, which costs more than they do.
+# All are `async def`: those are called on the event loop; FastAPI sends others to a thread, which costs more than they
+# do.
 async def _service(request: Request) -> Service:
     return service_of(request)
 
 
-async def _caller(request: Request) -> User:
-    return caller_of(request)
-
-
-async def _admin(request: Request) -> User:
-    return admin_of(request)
-
-
 TheService = Annotated[Service, Depends(_service)]
-Caller = Annotated[User, Depends(_caller)]
-Admin = Annotated[User, Depends(_admin)]
+Caller = Annotated[User, Depends(caller_of)]
+Admin = Annotated[User, Depends(admin_of)]

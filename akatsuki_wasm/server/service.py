@@ -39,7 +39,11 @@ class Service:
             ConfigError: A setting is wrong.
         """
         workspace = Workspace(settings, plugins=plugins).acting(UPKEEP)
-        return cls(workspace)
+        try:
+            return cls(workspace)
+        except BaseException:
+            workspace.close()
+            raise
 
     @property
     def registry(self) -> Registry:
@@ -53,6 +57,21 @@ class Service:
     async def start(self) -> None:
         """Begins what needs the running event loop."""
 
+    def begin_stop(self) -> None:
+        """Called on the event loop when the process is asked to stop: takes nothing new, and streams of events end.
+
+        What is under way then has `Settings.stop_seconds`; it may be called twice.
+        """
+
+    def cancel_running(self) -> None:
+        """Called on the event loop when that time is over: cancels executions and designs that still run.
+
+        Their requests have a moment to be answered and recorded.
+        """
+
     async def stop(self) -> None:
         """Ends or cancels what is under way, writes what is to be written, and closes the registry."""
+        self.begin_stop()
+        self.cancel_running()
+        await self.identity.close()
         self.workspace.close()
