@@ -227,7 +227,7 @@ class Database:
         """Switches a file to WAL; the switch needs the file alone for a moment, and SQLite does not wait for that."""
         deadline = time.monotonic() + BUSY_SECONDS
         while True:
-            raw = self._raw_connection()
+            raw = self.raw_connection()
             try:
                 raw.cursor().execute("PRAGMA journal_mode=WAL")
                 return
@@ -238,8 +238,10 @@ class Database:
             finally:
                 raw.close()
 
-    def _raw_connection(self) -> PoolProxiedConnection:
+    def raw_connection(self) -> PoolProxiedConnection:
         """One of the driver's own, whose errors SQLAlchemy does not turn into its own here."""
+        if self._closed:
+            raise StorageError("the registry is closed", hint="Open it again with Registry.open.")
         try:
             return self.engine.raw_connection()
         except sqlite3.Error as exc:

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, func, insert, select, true
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import ColumnElement, func, select, true
 from sqlalchemy.orm import joinedload
 
-from akatsuki_wasm.errors import NotFoundError
-from akatsuki_wasm.registry import failures, policy
+from akatsuki_wasm.errors import NotFoundError, StorageError
+from akatsuki_wasm.registry import policy
+from akatsuki_wasm.registry.execution_rows import ExecutionRecord, prepare, write
 from akatsuki_wasm.registry.models import ExecutionStatus, WasmExecution, WasmModule, now
 
 if TYPE_CHECKING:
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
     from akatsuki_wasm.contracts import User
     from akatsuki_wasm.registry.registry import Registry
-
-MAX_ERROR_CHARS = 4_000
-"""Characters of an error message that are kept: a guest chooses its text, and may choose a long one."""
 
 
 class HasId(Protocol):
@@ -95,40 +92,32 @@ class WasmExecutionRepository:
             cache_hit: Whether the compiled module was in memory.
             input_summary: JSON-able, short: arguments are summarised, not stored whole.
             output_summary: The same for the result.
-            error_message: Of a failure; kept to `MAX_ERROR_CHARS` characters.
+            error_message: Of a failure; kept to `MAX_TEXT_CHARS` characters.
             executed_at: Aware; now by default.
 
         Returns:
             The row's id.
         """
-        execution_id = uuid4()
-        values: dict[str, Any] = {
-            "id": execution_id,
-            "module_id": _id(module),
-            "executor_id": self.user.id,
-            "function_name": function_name,
-            "input_summary": input_summary,
-            "output_summary": output_summary,
-            "execution_time_ms": execution_time_ms,
-            "memory_used_bytes": memory_used_bytes,
-            "cache_hit": cache_hit,
-            "status": status,
-            "error_message": _clipped(error_message),
-            "executed_at": executed_at or now(),
-        }
-        try:
-            self._insert(values)
-        except IntegrityError:  # most likely the module was deleted while it was executed
-            values["module_id"] = None
-            try:
-                self._insert(values)
-            except IntegrityError as exc:
-                raise failures.from_database(exc, self._database.place) from exc
-        return execution_id
-
-    def _insert(self, values: dict[str, Any]) -> None:
-        with self._database.write_light(self.user) as session:
-            session.execute(insert(WasmExecution), [values])
+        record = ExecutionRecord(
+            id=uuid4(),
+            module_id=_id(module),
+            user=self.user,
+            function_name=function_name,
+            status=status,
+            execution_time_ms=execution_time_ms,
+            memory_used_bytes=memory_used_bytes,
+            cache_hit=cache_hit,
+            input_summary=input_summary,
+            output_summary=output_summary,
+            error_message=error_message,
+            executed_at=executed_at or now(),
+        )
+        if write(self._database, [prepare(record, sqlite=self._database.is_sqlite)]):
+            raise StorageError(
+                f"the registry's database {self._database.place} refuses the record of an execution",
+                hint="Its status is not success, error or timeout.",
+            )
+        return record.id
 
     def list_by_module(self, module: HasId | UUID, *, limit: int = 50) -> list[WasmExecution]:
         """Executions of one module that the user may see, newest first."""
@@ -193,11 +182,3 @@ class WasmExecutionRepository:
 
 def _id(module: HasId | UUID | None) -> UUID | None:
     return module if module is None or isinstance(module, UUID) else module.id
-
-
-def _clipped(text: str | None) -> str | None:
-    if text is None:
-        return None
-    # PostgreSQL's text has no NUL character.
-    text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
-    return text if len(text) <= MAX_ERROR_CHARS else f"{text[: MAX_ERROR_CHARS - 1]}…"

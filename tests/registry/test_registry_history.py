@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from registry_kit import ADMIN, BOB, EVE
 
 from akatsuki_wasm.errors import NotFoundError, StorageError
-from akatsuki_wasm.registry.executions import MAX_ERROR_CHARS
+from akatsuki_wasm.registry.execution_rows import MAX_TEXT_CHARS
 
 if TYPE_CHECKING:
     from registry_kit import Bench
@@ -46,7 +46,7 @@ def test_a_guests_long_error_is_clipped(bench: Bench) -> None:
     executions = bench.registry.executions(BOB)
     executions.record(None, "f", status="error", execution_time_ms=0, error_message="\0" + "x" * 10_000)
     (row,) = executions.list_own()
-    assert row.error_message == "\N{REPLACEMENT CHARACTER}" + "x" * (MAX_ERROR_CHARS - 2) + "…"
+    assert row.error_message == "\N{REPLACEMENT CHARACTER}" + "x" * (MAX_TEXT_CHARS - 2) + "…"
 
 
 def test_history_is_newest_first_and_limited(bench: Bench) -> None:
