@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from akatsuki_wasm.registry.acting import UPKEEP
+from akatsuki_wasm.server.admission import Admission
 from akatsuki_wasm.server.identity import Identity
+from akatsuki_wasm.server.quotas import Quotas
 from akatsuki_wasm.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ class Service:
         self.workspace = workspace
         self.settings = workspace.settings
         self.identity = Identity(workspace.settings)
+        self.quotas = Quotas(workspace.settings, workspace.registry.database)
+        self.admission = Admission(workspace.settings, self.quotas.spent)
 
     @classmethod
     def open(cls, settings: Settings, *, plugins: Iterable[object] = ()) -> Self:
