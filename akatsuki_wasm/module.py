@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from akatsuki_wasm.background import Execution
     from akatsuki_wasm.contracts import Manifest, StoredModule
     from akatsuki_wasm.execution import OnError
+    from akatsuki_wasm.module_home import ModuleHome
     from akatsuki_wasm.registry.models import Generation
     from akatsuki_wasm.timeline import Timeline
-    from akatsuki_wasm.workspace import Workspace
 
 
 class Module:
@@ -36,7 +36,7 @@ class Module:
     this class, ``m.functions["name"]`` and ``m.call("name", …)`` reach it.
 
     Args:
-        workspace: Where it executes.
+        workspace: The workspace that it belongs to, which executes it.
         artifact: Bytes, manifest and provenance of a module that is not deployed, or None.
         stored: The registry's row of a deployed one, or None.
         name: The module's name.
@@ -45,7 +45,7 @@ class Module:
 
     def __init__(
         self,
-        workspace: Workspace,
+        workspace: ModuleHome,
         *,
         name: str,
         artifact: Artifact | None = None,
@@ -123,14 +123,14 @@ class Module:
     def source(self) -> str | None:
         """The author's Rust, or None for a module that was not built here."""
         if self.stored is not None:
-            return self._workspace.registry.source(self.stored)
+            return self._workspace.read_source(self.stored)
         return None if self._artifact is None else self._artifact.source
 
     @property
     def wasm(self) -> bytes:
         """The module's bytes."""
         if self.stored is not None:
-            return self._workspace.registry.read_wasm(self.stored.digest)
+            return self._workspace.read_wasm(self.stored)
         assert self._artifact is not None  # noqa: S101 - __init__ makes sure of one of the two
         return self._artifact.wasm
 
@@ -243,15 +243,9 @@ class Module:
         from akatsuki_wasm.background import Execution
 
         name = self.function(function).function.name
-        self._open_parts()
+        self._workspace.open_parts(self.stored)
         control = Control()
         return Execution(f"{self.name}.{name}", lambda: self._execute(name, args, kwargs, timeout_ms, control), control)
-
-    def _open_parts(self) -> None:
-        """Opens what an execution needs before threads want it, each of which would open its own."""
-        _ = self._workspace.pipeline, self._workspace.executor
-        if self.id is not None:
-            _ = self._workspace.registry
 
     def map(
         self,
@@ -285,7 +279,7 @@ class Module:
         from akatsuki_wasm.background import map_values, mapped_function
 
         bound = mapped_function(self, function).function
-        self._open_parts()
+        self._workspace.open_parts(self.stored)
 
         def one(value: Any, control: Control) -> Any:
             return self._execute(bound.name, (value, *args), kwargs, timeout_ms, control).value

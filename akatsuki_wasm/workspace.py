@@ -6,6 +6,7 @@ from copy import copy
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from akatsuki_wasm.config import Settings, load_settings
 from akatsuki_wasm.contracts import (
@@ -32,13 +33,13 @@ from akatsuki_wasm.pipeline import Pipeline
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from types import TracebackType
-    from uuid import UUID
 
     from akatsuki_wasm.checks import CheckReport, OracleLike
-    from akatsuki_wasm.contracts import BaseSource, Manifest, Message
+    from akatsuki_wasm.contracts import BaseSource, Manifest, Message, ModuleStore
     from akatsuki_wasm.designing import BaseLike
-    from akatsuki_wasm.execution import Executor
-    from akatsuki_wasm.registry.models import Generation
+    from akatsuki_wasm.module_home import ModuleExecutor
+    from akatsuki_wasm.pipeline import Listener
+    from akatsuki_wasm.registry.models import Generation, GenerationStatus, WasmModule
     from akatsuki_wasm.registry.registry import Registry
     from akatsuki_wasm.verifying import Verification
 
@@ -89,16 +90,19 @@ class Workspace:
         plugins: Iterable[object] = (),
     ) -> None:
         self.settings = settings
-        self.user = (
-            User.local(settings.user, is_admin=settings.user_is_admin)
-            if acting_as in (None, settings.user)
-            else User.local(str(acting_as))
-        )
+        self._acting_as = acting_as
         self._plugin_files = tuple(Path(path) for path in plugin_files)
         self._block = tuple(block_plugins)
         self._extra_plugins = tuple(plugins)
 
     # ------------------------------------------------------------ parts
+
+    @cached_property
+    def user(self) -> User:
+        """Who acts."""
+        if self._acting_as in (None, self.settings.user):
+            return User.local(self.settings.user, is_admin=self.settings.user_is_admin)
+        return User.local(str(self._acting_as))
 
     @cached_property
     def plugins(self) -> AkatsukiPluginManager:
@@ -113,6 +117,11 @@ class Workspace:
         from akatsuki_wasm.registry.registry import Registry
 
         return Registry.open(self.settings.resolved_database_url, self.settings.resolved_blob_url)
+
+    @property
+    def store(self) -> ModuleStore:
+        """Where modules are deployed to."""
+        return self.registry
 
     @cached_property
     def pipeline(self) -> Pipeline:
@@ -371,7 +380,7 @@ class Workspace:
             wasm = Artifact(wasm, self._recognise(wasm))
         target = UploadTarget(
             name=name,
-            registry=self.registry,
+            registry=self.store,
             user=self.user,
             version=version,
             owner_type=owner_type,
@@ -421,6 +430,61 @@ class Workspace:
         rows = modules.list_all() if owner_type is None else modules.list_by_owner_type(owner_type)
         return [row.to_stored() for row in rows]
 
+    def enable(self, module: str | UUID | Module) -> Module:
+        """Lets a disabled module be executed again.
+
+        Args:
+            module: The module, or a reference as for `load`.
+
+        Returns:
+            The module as it is now.
+
+        Raises:
+            NotFoundError: There is none that the acting user may read.
+            PermissionDeniedError: He may not change it.
+        """
+        return self._changed(self.registry.modules(self.user).enable(self._id_of(module)))
+
+    def disable(self, module: str | UUID | Module) -> Module:
+        """Keeps a module from being executed; as `enable`."""
+        return self._changed(self.registry.modules(self.user).disable(self._id_of(module)))
+
+    def share(
+        self,
+        module: str | UUID | Module,
+        users: Iterable[str | UUID] = (),
+        *,
+        remove: Iterable[str | UUID] = (),
+        public: bool | None = None,
+    ) -> Module:
+        """Says who else may read and execute a module; as `enable`.
+
+        Args:
+            module: The module, or a reference as for `load`.
+            users: Who may from now on: ids, or names of users of this machine's registry.
+            remove: Who may no longer.
+            public: Whether everybody may; as it is where None.
+        """
+        id_, repository = self._id_of(module), self.registry.modules(self.user)
+        added, removed = [_user_id(each) for each in users], [_user_id(each) for each in remove]
+        row = repository.share(id_, added) if added else repository.get(id_)
+        if removed:
+            row = repository.unshare(id_, removed)
+        return self._changed(row if public is None else repository.set_public(id_, public))
+
+    def delete(self, module: str | UUID | Module) -> None:
+        """Deletes one version of a module; its executions stay in the history. Raises as `enable`."""
+        self.registry.modules(self.user).delete(self._id_of(module))
+
+    def _id_of(self, module: str | UUID | Module) -> UUID:
+        found = module if isinstance(module, Module) else self.load(module)
+        if found.id is None:
+            raise ArgumentError(f"{found.name} is not deployed", hint="Deploy it first.")
+        return found.id
+
+    def _changed(self, row: WasmModule) -> Module:
+        return Module(self, name=row.module_name, stored=row.to_stored())
+
     def history(self, module: str | UUID | Module | None = None, limit: int = 50) -> list[Any]:
         """Executions, the newest first.
 
@@ -439,15 +503,18 @@ class Workspace:
             return []
         return list(executions.list_by_module(found.id, limit=limit))
 
-    def generations(self, text: str = "", limit: int = 50) -> list[Generation]:
+    def generations(
+        self, text: str = "", limit: int = 50, *, status: GenerationStatus | None = None
+    ) -> list[Generation]:
         """What became of prompts, the newest first; for an admin everybody's.
 
         Args:
             text: Only those that have it somewhere: prompt, module, model, error, answers and sources are searched.
             limit: At most so many.
+            status: Only these.
         """
-        repository = self.registry.generations(self.user)
-        return repository.search(text, limit=limit) if text else repository.list(limit=limit)
+        found = self.registry.generations(self.user)
+        return found.search(text, limit=limit, status=status) if text else found.list(limit=limit, status=status)
 
     def generation(self, generation_id: str | UUID) -> Generation:
         """One generation with all that was asked and answered.
@@ -460,11 +527,45 @@ class Workspace:
         """
         return self.registry.generations(self.user).get(generation_id)
 
-    # ------------------------------------------------------------ execute
+    # ------------------------------------------------------------ what modules need (akatsuki_wasm.module_home)
 
     @cached_property
-    def executor(self) -> Executor:
+    def executor(self) -> ModuleExecutor:
         """Executes for this workspace's user."""
         from akatsuki_wasm.execution import Executor  # it brings numpy, which a list of modules does not need
 
         return Executor(self.settings, self.user, lambda: self.registry, lambda: self.pipeline)
+
+    def read_wasm(self, stored: StoredModule) -> bytes:
+        """The bytes of a stored module, verified against their digest.
+
+        Raises:
+            DigestMismatchError: The stored bytes were altered.
+            StorageError: They are missing, or cannot be read.
+        """
+        return self.registry.read_wasm(stored.digest)
+
+    def read_source(self, stored: StoredModule) -> str | None:
+        """The author's Rust of a stored module, or None for one that was not built.
+
+        Raises:
+            DigestMismatchError: The stored text was altered.
+            StorageError: It is missing, or cannot be read.
+        """
+        return self.registry.source(stored)
+
+    def open_parts(self, stored: StoredModule | None) -> None:
+        """Opens what an execution needs before threads want it, each of which would open its own."""
+        _ = self.pipeline, self.executor
+        if stored is not None:
+            _ = self.registry
+
+
+def _user_id(user: str | UUID) -> UUID:
+    """The id of a user who is named by it, or by the name that this machine's registry knows."""
+    if isinstance(user, UUID):
+        return user
+    try:
+        return UUID(user)
+    except ValueError:
+        return User.local(user).id

@@ -45,8 +45,7 @@ def _listing(function: Callable[..., Any]) -> Callable[..., Any]:
 @_listing
 def list_(limit: int, status: GenerationStatus | None, as_json: bool) -> None:
     """List prompts, the newest first, with what came of each."""
-    workspace = current().workspace()
-    rows = workspace.registry.generations(workspace.user).list(limit=limit, status=status)
+    rows = current().workspace().generations(limit=limit, status=status)
     _print(rows, as_json, "Nothing was designed yet." if status is None else f"No design has the status {status}.")
 
 
@@ -63,8 +62,7 @@ def search(text: str, limit: int, status: GenerationStatus | None, as_json: bool
     Prompts, module names, models, error messages, answers, sources and diagnostics are searched. Upper and lower case
     are the same.
     """
-    workspace = current().workspace()
-    rows = workspace.registry.generations(workspace.user).search(text, limit=limit, status=status)
+    rows = current().workspace().generations(text, limit, status=status)
     _print(rows, as_json, f"No design has {text!r} in it.")
 
 

@@ -12,10 +12,8 @@ from akatsuki_wasm.cli.session import current
 from akatsuki_wasm.documents import module_document, moment
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
     from akatsuki_wasm.contracts import StoredModule
-    from akatsuki_wasm.workspace import Workspace
+    from akatsuki_wasm.module import Module
 
 _MODULE = "MODULE[@VERSION]"
 
@@ -144,7 +142,7 @@ def _indented(text: str) -> str:
 @json_option
 def enable(module: str, as_json: bool) -> None:
     """Let a disabled module be executed again."""
-    _change(module, as_json, "enabled", lambda workspace, id_: workspace.registry.modules(workspace.user).enable(id_))
+    _show_changed(current().workspace().enable(module), as_json, "enabled")
 
 
 @modules.command(epilog=examples("akatsuki modules disable vintage-filter@1.0.0"))
@@ -152,7 +150,7 @@ def enable(module: str, as_json: bool) -> None:
 @json_option
 def disable(module: str, as_json: bool) -> None:
     """Keep a module from being executed."""
-    _change(module, as_json, "disabled", lambda workspace, id_: workspace.registry.modules(workspace.user).disable(id_))
+    _show_changed(current().workspace().disable(module), as_json, "disabled")
 
 
 @modules.command(
@@ -174,24 +172,13 @@ def share(module: str, added: tuple[str, ...], removed: tuple[str, ...], public:
     if not added and not removed and public is None:
         raise click.UsageError("Give --with USER, --without USER, --public or --private.", click.get_current_context())
 
-    def change(workspace: Workspace, id_: UUID) -> Any:
-        from akatsuki_wasm.contracts import User
-
-        repository = workspace.registry.modules(workspace.user)
-        row = None
-        if added:
-            row = repository.share(id_, [User.local(name).id for name in added])
-        if removed:
-            row = repository.unshare(id_, [User.local(name).id for name in removed])
-        return row if public is None else repository.set_public(id_, public)
-
-    _change(module, as_json, "shared", change)
+    changed = current().workspace().share(module, added, remove=removed, public=public)
+    _show_changed(changed, as_json, "shared")
 
 
-def _change(module: str, as_json: bool, word: str, change: Any) -> None:
-    workspace = current().workspace()
-    loaded = workspace.load(module)
-    stored = change(workspace, loaded.id).to_stored()
+def _show_changed(module: Module, as_json: bool, word: str) -> None:
+    stored = module.stored
+    assert stored is not None  # noqa: S101 - what was changed is deployed
     if as_json:
         emit(module_document(stored))
         return
@@ -219,9 +206,8 @@ def delete(module: str, every: bool, yes: bool, as_json: bool) -> None:
     names = ", ".join(f"{stored.name}@{stored.version}" for stored in chosen)
     if not yes:
         _confirm(names)
-    repository = workspace.registry.modules(workspace.user)
     for stored in chosen:
-        repository.delete(stored.id)
+        workspace.delete(stored.id)
     if as_json:
         emit({"deleted": [module_document(stored) for stored in chosen]})
         return
