@@ -56,6 +56,8 @@ class UploadTarget:
         is_public: Whether every user may read and execute it.
         description: One line; the manifest's where empty.
         metadata: Free JSON of the user's.
+        max_stored_bytes: Of all modules of this owner and owner type together, with this one; None for no limit, as in
+            a registry of one's own.
     """
 
     name: str
@@ -66,6 +68,7 @@ class UploadTarget:
     is_public: bool = False
     description: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    max_stored_bytes: int | None = None
 
 
 class ModuleStore(Protocol):

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from akatsuki_wasm.contracts import Artifact, ExecutableModule, OwnerType, StoredModule, UploadTarget, User
 from akatsuki_wasm.errors import ConflictError, UploadError
-from akatsuki_wasm.registry import naming, validation
+from akatsuki_wasm.registry import naming, stored_bytes, validation
 from akatsuki_wasm.registry.acting import UPKEEP
 from akatsuki_wasm.registry.blobs import DEFAULT_GARBAGE_AGE, BlobStore, digest_of
 from akatsuki_wasm.registry.database import Database, parse_url
@@ -98,6 +98,7 @@ class Registry:
             InvalidModuleError: The bytes are no module that can be executed here.
             PermissionDeniedError: The user may not create modules of that owner type.
             ConflictError: The name or the version is taken.
+            QuotaError: The owner's modules would have more bytes than `UploadTarget.max_stored_bytes`.
             StorageError: The database or the disk failed.
         """
         name = naming.check_name(target.name)
@@ -115,6 +116,7 @@ class Registry:
             provenance["source_digest"] = digest_of(blobs[1])
         with self.database.read(target.user) as session:  # before anything is written; asked again when the row is
             naming.next_place(session, target.user, name, target.owner_type, version)
+            stored_bytes.check(session, target, len(artifact.wasm))
 
         digests = [self.blobs.put(each) for each in blobs]
         for _ in range(_ATTEMPTS):
@@ -136,7 +138,8 @@ class Registry:
             )
             try:
                 with self.database.write(target.user) as session:
-                    self.database.serialize(session, _BLOBS_LOCK)
+                    self.database.serialize(session, _BLOBS_LOCK, *stored_bytes.lock_of(target))
+                    stored_bytes.check(session, target, len(artifact.wasm))
                     for digest, data in zip(digests, blobs, strict=True):
                         if not self.blobs.exists(digest):  # collected as garbage since, and not again under this lock
                             self.blobs.put(data)
