@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 
 from akatsuki_wasm import __version__
 from akatsuki_wasm.errors import AkatsukiError, NotFoundError, RequestError
-from akatsuki_wasm.server import problems
+from akatsuki_wasm.server import problems, session_api
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def _routers() -> list[APIRouter]:
     """All routers; each file of endpoints has one."""
-    return []
+    return [session_api.router]
 
 
 def create_app(open_service: Callable[[], Service]) -> FastAPI:

@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from akatsuki_wasm.contracts import User
 from akatsuki_wasm.errors import AuthenticationError, PermissionDeniedError
 from akatsuki_wasm.server.service import Service
+from akatsuki_wasm.server.sessions import user_of_cookie
 
 
 def service_of(request: Request) -> Service:
@@ -18,10 +19,13 @@ def service_of(request: Request) -> Service:
 
 
 async def caller_of(request: Request) -> User:
-    """Who asks, by the bearer token; a token that was good a moment ago costs a look into a dictionary.
+    """Who asks, by the bearer token or else the session of a browser.
+
+    What was good a moment ago costs a look into a dictionary.
 
     Raises:
         AuthenticationError: There is no token, or one that is not accepted.
+        PermissionDeniedError: A session was sent, maybe by another site's page.
         ServiceError: The keys to check it with cannot be had.
     """
     identity = service_of(request).identity
@@ -32,7 +36,7 @@ async def caller_of(request: Request) -> User:
                 raise AuthenticationError("the request has two Authorization headers", hint="Send one.")
             found = value
     if found is None:
-        raise AuthenticationError("the request has no bearer token", hint="Send it: Authorization: Bearer …")
+        return await user_of_cookie(request, identity)
     return identity.remembered(found) or await identity.user_of_header(found)
 
 

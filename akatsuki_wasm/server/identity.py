@@ -16,9 +16,11 @@ from akatsuki_wasm.errors import AuthenticationError, ConfigError
 from akatsuki_wasm.server.jwks import ALGORITHMS, KeySet
 from akatsuki_wasm.server.local_key import key_for, make_local_key, read_local_key
 from akatsuki_wasm.server.token_reading import Header, Rules, read_claims, read_header, refused
-from akatsuki_wasm.server.tokens import SESSION_TYPE
+from akatsuki_wasm.server.tokens import ONCE_TYPE, SESSION_TYPE
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from akatsuki_wasm.config import Settings
     from akatsuki_wasm.contracts import User
 
@@ -103,7 +105,7 @@ class Identity:
         if header.kind != SESSION_TYPE:
             user, until = await self._check(session)
         else:
-            user, until = self._checked(session, header, "HS256", self._key_of_sessions(), self._local_rules)
+            user, until = _checked(session, header, self._key_of_sessions(), self._local_rules)
         self._remember(session.encode(), user, until)
         return user
 
@@ -114,28 +116,16 @@ class Identity:
 
     async def _check(self, token: str) -> tuple[User, float]:
         header = read_header(token)
-        if header.kind == SESSION_TYPE:
-            raise refused("it is a session of a browser")
+        if header.kind in (SESSION_TYPE, ONCE_TYPE):
+            raise refused("it is for a browser: no bearer token")
         if header.algorithm == "HS256" and self._secret is not None:
-            return self._checked(token, header, "HS256", self._secret, self._rules)
+            return _checked(token, header, self._secret, self._rules)
         if header.algorithm in ALGORITHMS and self._keys is not None:
             key = await self._keys.key(header.key_id, header.algorithm)
             if key is None:
                 raise refused("it is signed with a key that is not known")
-            return self._checked(token, header, header.algorithm, key, self._rules)
+            return _checked(token, header, key, self._rules)
         raise refused("its algorithm is not one that this service takes")
-
-    @staticmethod
-    def _checked(
-        token: str, header: Header, algorithm: str, key: bytes | jwt.PyJWK, rules: Rules
-    ) -> tuple[User, float]:
-        if header.algorithm != algorithm:
-            raise refused("its algorithm is not one that this service takes")
-        try:
-            payload = _signatures.decode(token, key, algorithms=[algorithm])
-        except jwt.InvalidTokenError as exc:
-            raise refused("its signature is wrong") from exc
-        return read_claims(payload, rules, time.time())
 
     def _key_of_sessions(self) -> bytes:
         if self._session_key is None:
@@ -152,6 +142,30 @@ class Identity:
         while len(self._known) >= REMEMBERED:
             self._known.pop(next(iter(self._known)), None)  # the oldest, as a dict keeps its order
         self._known[credentials] = user, min(until, time.time() + REMEMBERED_S)
+
+
+def check_once(token: str, data_dir: Path) -> User:
+    """Whose one-time token it is; that it was not used before is looked at by `sessions.Sessions`.
+
+    Raises:
+        AuthenticationError: It is none of this machine's, or too old.
+    """
+    key = read_local_key(data_dir)
+    if key is None:
+        raise refused("this machine has made none")
+    return _checked(token, read_header(token), key_for("once", key), Rules("", "", 0))[0]
+
+
+def _checked(token: str, header: Header, key: bytes | jwt.PyJWK, rules: Rules) -> tuple[User, float]:
+    """Checks the signature with the one algorithm that the key is for, then the claims."""
+    algorithm = "HS256" if isinstance(key, bytes) else key.algorithm_name
+    if header.algorithm != algorithm:
+        raise refused("its algorithm is not that of its key")
+    try:
+        payload = _signatures.decode(token, key, algorithms=[algorithm])
+    except jwt.InvalidTokenError as exc:
+        raise refused("its signature is wrong") from exc
+    return read_claims(payload, rules, time.time())
 
 
 def has_real_authentication(settings: Settings) -> bool:

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from akatsuki_wasm.contracts import User
 
 SESSION_TYPE = "akatsuki-session+jwt"
-"""``typ`` of a session: it is no bearer token."""
+"""``typ`` of a session: neither it nor a one-time token is a bearer token."""
+ONCE_TYPE = "akatsuki-once+jwt"
 ONCE_SECONDS = 600
 """How long a one-time token may wait for its use."""
 SESSION_SECONDS = 12 * 3600
@@ -30,9 +31,9 @@ def bearer_token(user: User, key: bytes, settings: Settings, seconds: int) -> st
 
 
 def once_token(user: User, key: bytes) -> str:
-    """A token for one use; its ``jti`` is what is remembered of the use."""
+    """A token for one use."""
     facts = _facts(user, ONCE_SECONDS) | {"jti": secrets.token_hex(16)}
-    return jwt.encode(facts, key, algorithm="HS256")
+    return jwt.encode(facts, key, algorithm="HS256", headers={"typ": ONCE_TYPE})
 
 
 def session_token(user: User, key: bytes) -> str:
