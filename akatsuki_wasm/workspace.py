@@ -73,6 +73,10 @@ def open(  # noqa: A001 - reads as akatsuki_wasm.open(), as PIL.Image.open does
     )
 
 
+def _unlimited(owner_type: OwnerType) -> None:
+    """The limit of stored bytes of a registry of one's own."""
+
+
 class Workspace:
     """Settings, plugins and a registry, and the user who acts.
 
@@ -94,6 +98,8 @@ class Workspace:
         self._plugin_files = tuple(Path(path) for path in plugin_files)
         self._block = tuple(block_plugins)
         self._extra_plugins = tuple(plugins)
+        # What a service sets for all who use it: bytes that an owner's modules of one type may have; None for no limit.
+        self.stored_bytes_limit: Callable[[OwnerType], int | None] = _unlimited
 
     # ------------------------------------------------------------ parts
 
@@ -368,6 +374,7 @@ class Workspace:
             InvalidModuleError: The bytes are no module, or it imports what is not provided.
             ConflictError: The name or version is taken.
             PermissionDeniedError: The acting user may not store such a module.
+            QuotaError: The acting user has no room for it, where a service limits that.
         """
         if isinstance(wasm, Path | str):
             path = Path(wasm)
@@ -386,6 +393,7 @@ class Workspace:
             owner_type=owner_type,
             is_public=public,
             description=description,
+            max_stored_bytes=self.stored_bytes_limit(owner_type),
         )
         stored = self.pipeline.upload(wasm, target)
         return Module(self, name=stored.name, stored=stored)
