@@ -6,8 +6,6 @@ import json
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy import text
-
 from akatsuki_wasm.contracts import User
 
 if TYPE_CHECKING:
@@ -19,8 +17,6 @@ UPKEEP = User(UUID(int=0), "upkeep", is_admin=True)
 ROLE = "authenticated"
 """The database role that every transaction takes: row-level security holds for it."""
 
-_ACT = text(f"SELECT set_config('role', '{ROLE}', true), set_config('request.jwt.claims', :claims, true)")
-
 
 def claims(user: User) -> str:
     """The claims of a user as PostgREST and Supabase hand them to policies: ``request.jwt.claims``, JSON."""
@@ -30,6 +26,14 @@ def claims(user: User) -> str:
     return json.dumps(facts)
 
 
+def begin_as(user: User) -> str:
+    """SQL that makes the rest of a PostgreSQL transaction the user's.
+
+    It is sent together with BEGIN, so it has its values in it: an id and nothing else, which needs no quoting.
+    """
+    return f"SET LOCAL ROLE {ROLE}; SET LOCAL request.jwt.claims = '{claims(user)}'"
+
+
 def act(connection: Connection, user: User) -> None:
-    """Makes the rest of a PostgreSQL transaction the user's; it may be called again for another user."""
-    connection.execute(_ACT, {"claims": claims(user)})
+    """Makes the rest of an open PostgreSQL transaction another user's."""
+    connection.exec_driver_sql(begin_as(user))

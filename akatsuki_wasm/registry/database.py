@@ -1,5 +1,7 @@
 """The registry's database: opening, transactions, and the settings of SQLite that make them safe.
 
+`postgresql` has what is different on PostgreSQL.
+
 SQLite runs in WAL mode. A write begins with ``BEGIN IMMEDIATE``, so two writers queue instead of failing halfway. A
 *durable* write (modules) commits with ``synchronous=FULL``: a module that was acknowledged survives a power cut. A
 *light* write (history) commits with ``synchronous=NORMAL``: it survives the death of the process at any moment, and a
@@ -10,6 +12,7 @@ from __future__ import annotations
 
 import errno
 import json
+import re
 import sqlite3
 import time
 from contextlib import contextmanager
@@ -17,11 +20,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 from sqlalchemy.orm import Session
 
 from akatsuki_wasm.errors import ConfigError, MissingExtraError, StorageError
-from akatsuki_wasm.registry import failures, schema
+from akatsuki_wasm.registry import failures, postgresql, schema
 from akatsuki_wasm.registry.acting import act
 
 if TYPE_CHECKING:
@@ -35,6 +38,8 @@ BUSY_SECONDS = 15.0
 """How long a writer waits for another one."""
 _DURABLE = {"akatsuki_write": "FULL"}
 _LIGHT = {"akatsuki_write": "NORMAL"}
+# The escape of a NUL character in JSON, and not an escaped backslash before such letters.
+_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
 def parse_url(database_url: str) -> URL:
@@ -43,7 +48,7 @@ def parse_url(database_url: str) -> URL:
     Raises:
         ConfigError: It is none, or names no file.
     """
-    hint = "Set AKATSUKI_DATABASE_URL to such as sqlite:////home/me/registry.db."
+    hint = "Set AKATSUKI_DATABASE_URL to such as sqlite:////home/me/registry.db or postgresql://user@host/database."
     try:
         # A path is taken as typed: "%" and "?" may be in a folder's name, and SQLAlchemy's versions differ on them.
         scheme, separator, path = database_url.partition(":///")
@@ -52,6 +57,8 @@ def parse_url(database_url: str) -> URL:
     except (ArgumentError, ValueError) as exc:
         # The text itself is not shown: what looks like no URL may still have a password in it.
         raise ConfigError("the setting database_url is not a database URL", hint=hint) from exc
+    if url.get_backend_name() in {"postgresql", "postgres"}:
+        return postgresql.with_driver(url)
     if url.get_backend_name() != "sqlite":
         return url
     if not url.database or url.database.startswith((":memory:", "file:")):
@@ -94,20 +101,23 @@ class Database:
         self.url = url
         self.place = url.database if url.get_backend_name() == "sqlite" and url.database else shown(url)
         self._closed = False
-        arguments = {"timeout": BUSY_SECONDS} if self.is_sqlite else {}
         try:
-            self.engine: Engine = create_engine(url, json_serializer=_to_json, connect_args=arguments)
+            self.engine: Engine = _create_engine(url)
         except NoSuchModuleError as exc:
             raise ConfigError(
-                f"the database URL {shown(url)} is of a kind that is not known", hint="Use a sqlite:/// URL."
+                f"the database URL {shown(url)} is of a kind that is not known",
+                hint="Use a sqlite:/// or postgresql:// URL.",
             ) from exc
         except ModuleNotFoundError as exc:
             raise MissingExtraError(
-                f"the database URL {shown(url)} needs the Python package {exc.name}", hint=f"pip install {exc.name}"
+                f"the database URL {shown(url)} needs the Python package {exc.name}",
+                hint="pip install 'akatsuki-wasm[postgres]'",
             ) from exc
         if self.is_sqlite:
             event.listen(self.engine, "connect", _prepare_connection)
             event.listen(self.engine, "begin", _begin)
+        else:
+            postgresql.listen(self.engine)
         self._durable = self.engine.execution_options(**_DURABLE)
         self._light = self.engine.execution_options(**_LIGHT)
 
@@ -124,7 +134,7 @@ class Database:
     def read(self, user: User) -> Iterator[Session]:
         """A session in a read transaction: one consistent view, of what `user` may see where the server decides it."""
         with self._session(self.engine) as session:
-            self._act(session, user)
+            self._begin_as(session, user, read_only=True)
             yield session
 
     @contextmanager
@@ -135,7 +145,10 @@ class Database:
 
     @contextmanager
     def write_light(self, user: User) -> Iterator[Session]:
-        """As `write`, for history: survives the process, not necessarily a power cut."""
+        """As `write`, for history: survives the process, not necessarily a power cut.
+
+        On PostgreSQL it is as durable as the others: less than that would not survive the death of the server.
+        """
         with self._writing(self._light, user) as session:
             yield session
 
@@ -144,12 +157,28 @@ class Database:
         with self._session(engine) as session, session.begin():
             # A session takes the lock with its first statement; what a block looks at outside the database (blobs)
             # must be looked at under the lock too.
-            session.connection()
-            self._act(session, user)
+            self._begin_as(session, user)
             yield session
 
-    def _act(self, session: Session, user: User) -> None:
-        """Tells a server with row-level security who acts. SQLite has none: there the policy's filters decide alone."""
+    def _begin_as(self, session: Session, user: User, *, read_only: bool = False) -> None:
+        """Begins, and tells a server with row-level security who acts.
+
+        SQLite has none: there the policy's filters decide alone, and a read begins with its first statement.
+        """
+        if not self.is_sqlite:
+            options = postgresql.acting(user, read_only=read_only)
+            try:
+                session.connection(execution_options=options)
+            except DBAPIError as exc:
+                if not exc.connection_invalidated:
+                    raise
+                # The server closed the connection just now, or restarted: nothing was done yet, so another one will do.
+                session.connection(execution_options=options)
+        elif not read_only:
+            session.connection()
+
+    def act(self, session: Session, user: User) -> None:
+        """Goes on in an open transaction for another user, where the server decides who may see and change what."""
         if not self.is_sqlite:
             act(session.connection(), user)
 
@@ -177,13 +206,20 @@ class Database:
         with failures.database_failures(self.place), self.engine.connect() as connection:
             return schema.stored_revision(connection)
 
+    def login(self) -> postgresql.Login:
+        """The role that a PostgreSQL server knows us as."""
+        with failures.database_failures(self.place), self.engine.connect() as connection:
+            return postgresql.login_of(connection)
+
     def prepare(self) -> None:
         """Makes SQLite's folder, refuses a newer database, brings an empty or older one up to date.
 
-        A server's database is somebody's decision to change, so an older one there is an error.
+        A server's database is somebody's decision to change, so an older one there is an error; and so is a login
+        that row-level security does not hold for.
 
         Raises:
             StorageError: The database is newer, older on a server, or unreachable.
+            ConfigError: The login on the server can bypass row-level security.
         """
         if self.file is not None:
             try:
@@ -191,6 +227,8 @@ class Database:
             except OSError as exc:
                 raise failures.from_os(exc, str(self.file.parent), "make the registry's folder") from exc
         pending = schema.pending(self.revision(), self.place)
+        if not (self.is_sqlite or pending):
+            postgresql.refuse_bypass(self.login())
         if self.is_sqlite:
             # Also when nothing is pending: a restored copy may have come without WAL, and light writes rely on it.
             with failures.database_failures(self.place):
@@ -199,7 +237,8 @@ class Database:
             return
         if not self.is_sqlite:
             raise StorageError(
-                f"the registry's database {self.place} lacks {len(pending)} migrations", hint="Run `akatsuki db push`."
+                f"the registry's database {self.place} lacks {len(pending)} migrations",
+                hint="Run `akatsuki db push` as the database's owner.",
             )
         self.migrate()
 
@@ -216,6 +255,8 @@ class Database:
             return ()
         with failures.database_failures(self.place), self._durable.begin() as connection:
             if not self.is_sqlite:
+                # A large table takes longer than a statement of the service may.
+                connection.execute(text("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0"))
                 connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('akatsuki:schema', 0))"))
             # Asked again under the lock: another process may have been faster.
             pending = schema.pending(schema.stored_revision(connection), self.place)
@@ -251,6 +292,17 @@ class Database:
         """Closes all connections; using the database afterwards raises."""
         self._closed = True
         self.engine.dispose()
+
+
+def _create_engine(url: URL) -> Engine:
+    if url.get_backend_name() == "sqlite":
+        return create_engine(url, json_serializer=_to_json, connect_args={"timeout": BUSY_SECONDS})
+    return create_engine(url, json_serializer=_to_jsonb, **postgresql.engine_arguments())
+
+
+def _to_jsonb(value: Any) -> str:
+    """As `_to_json`; PostgreSQL's texts have no NUL character, so another one stands for it."""
+    return _NUL.sub(r"\1\\ufffd", _to_json(value))
 
 
 def _prepare_connection(connection: Any, record: Any) -> None:

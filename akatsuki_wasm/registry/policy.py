@@ -6,7 +6,7 @@ holds. `allows` asks it of one module, `where` makes the same question a filter 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, get_args
 
 from sqlalchemy import and_, false, or_, true
 
@@ -75,6 +75,30 @@ RULES: Mapping[OwnerType, Mapping[Operation, frozenset[Ground]]] = {
     },
 }
 """Grounds by owner type and operation. Executing also needs the status `active`, whatever the ground."""
+
+
+class Records(NamedTuple):
+    """Who may do what with the rows of another table.
+
+    Attributes:
+        owner: The column that says whose a row is.
+        grounds: Grounds by SQL's command, ``owner`` and ``admin`` alone; a command that is not there is nobody's.
+    """
+
+    owner: str
+    grounds: Mapping[str, frozenset[Ground]]
+
+
+_OWN, _ADMIN, _EITHER = _grounds("owner"), _grounds("admin"), _grounds("owner", "admin")
+
+RECORDS: Mapping[str, Records] = {
+    # The past is not rewritten; upkeep, which acts as an admin, takes off what is old.
+    "wasm_executions": Records("executor_id", {"select": _EITHER, "insert": _OWN, "delete": _ADMIN}),
+    "generations": Records("owner_id", {"select": _EITHER, "insert": _OWN}),
+    "idempotency_keys": Records("owner_id", {"select": _EITHER, "insert": _OWN, "update": _OWN, "delete": _EITHER}),
+    "designs": Records("owner_id", {"select": _EITHER, "insert": _OWN, "update": _EITHER, "delete": _ADMIN}),
+}
+"""The tables beside the modules. PostgreSQL's row-level security holds to it; the repositories ask for no more."""
 
 
 def allows(user: User, operation: Operation, module: Governed) -> bool:

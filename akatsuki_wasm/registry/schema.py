@@ -7,8 +7,9 @@ from pathlib import Path
 from sqlalchemy import Connection, inspect, text
 
 from akatsuki_wasm.errors import StorageError
+from akatsuki_wasm.registry import postgresql
 
-REVISIONS = ("akatsuki_0001", "akatsuki_0002", "akatsuki_0003", "akatsuki_0004")
+REVISIONS = ("akatsuki_0001", "akatsuki_0002", "akatsuki_0003", "akatsuki_0004", "akatsuki_0005")
 """All migrations, oldest first. Kept here too, so that opening an up-to-date registry need not import Alembic."""
 
 VERSION_TABLE = "akatsuki_schema_version"
@@ -21,6 +22,8 @@ def stored_revision(connection: Connection) -> str | None:
     """The revision that the database is at, or None without our tables."""
     if not inspect(connection).has_table(VERSION_TABLE):
         return None
+    if connection.dialect.name == "postgresql":
+        postgresql.may_read(connection, VERSION_TABLE)
     revision = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()  # noqa: S608 - a constant
     return None if revision is None else str(revision)
 
