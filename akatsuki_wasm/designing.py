@@ -8,8 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
-from akatsuki_wasm.contracts import BaseSource, Example, GenerationContext, GenerationRequest, Message, OwnerType
-from akatsuki_wasm.errors import ArgumentError, RepairError
+from akatsuki_wasm.contracts import (
+    BaseSource,
+    Control,
+    Example,
+    GenerationContext,
+    GenerationRequest,
+    Message,
+    OwnerType,
+)
+from akatsuki_wasm.errors import ArgumentError, DesignCancelled, RepairError
 from akatsuki_wasm.examples import parse_example
 from akatsuki_wasm.files import check_module_name, read_source, source_file, to_module_name
 from akatsuki_wasm.generation_facts import record_generation
@@ -47,9 +55,11 @@ class DesignOptions:
     max_repairs: int | None = None
     deploy: bool = True
     fresh: bool = False
-    lock: bool = False
+    lock: bool | None = False
     locked: bool | None = None
     bring: Callable[[Sequence[Message]], str] | None = None
+    control: Control | None = None
+    generation_id: UUID | None = None
 
 
 def design(workspace: Workspace, prompt: str, options: DesignOptions) -> Module:
@@ -163,8 +173,11 @@ class _Designer:
     options: DesignOptions
     request: GenerationRequest
     oracle: Oracle | None
-    id: UUID = field(default_factory=uuid4)
     attempts: list[Attempt] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.id = self.options.generation_id or uuid4()
+        self.control = self.options.control or Control()
 
     def run(self) -> Module:
         lock = self._lock()
@@ -179,6 +192,8 @@ class _Designer:
             entry = self._entry(made)
             if pinned is not None:
                 pinned.check(entry)
+            if self.control.cancelled:
+                raise DesignCancelled
             module = self._module(made)
         except BaseException as exc:
             failure = exc
@@ -204,7 +219,9 @@ class _Designer:
         return self.workspace.settings.lock_file
 
     def _lock(self) -> LockFile | None:
-        """The lock file where the project has one, or is to have one."""
+        """The lock file where the project has one, or is to have one; none where it is not to be looked at."""
+        if self.options.lock is None:
+            return None
         found = LockFile.load(self._lock_path)
         return LockFile() if found is None and self.options.lock else found
 
@@ -263,6 +280,7 @@ class _Designer:
             fresh=options.fresh,
             replay_only=self._locked,
             bring=options.bring,
+            control=self.control,
         )
         repairs = settings.max_repairs if options.max_repairs is None else options.max_repairs
         limits = RepairLimits(repairs, settings.token_budget)

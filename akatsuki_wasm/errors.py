@@ -22,6 +22,7 @@ The tree::
           BuildTimeoutError
         CheckError                 .case .expected .got .kind .failures .passed .tried
         RepairError                .attempts
+        DesignCancelled            .exchange
         UploadError
           StorageError
           DigestMismatchError
@@ -299,6 +300,24 @@ class RepairError(StageError):
     def __init__(self, message: str, *, attempts: Sequence[Any] = (), hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.attempts = tuple(attempts)
+
+
+class DesignCancelled(StageError):  # noqa: N818 - reads as ExecutionCancelled does
+    """The design was cancelled by who waited for it.
+
+    Args:
+        message: One line.
+        hint: The next thing to do.
+        exchange: The question to a language model that was on its way, with what had come of the answer; or None.
+    """
+
+    code = "design-cancelled"
+
+    def __init__(
+        self, message: str = "the design was cancelled", *, hint: str = "", exchange: Exchange | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.exchange = exchange
 
 
 class UploadError(StageError):

@@ -28,14 +28,16 @@ from akatsuki_wasm.contracts import (
     StoredModule,
     UploadTarget,
 )
-from akatsuki_wasm.errors import AkatsukiError, PluginError, StageUnhandledError
+from akatsuki_wasm.errors import AkatsukiError, DesignCancelled, ExecutionCancelled, PluginError, StageUnhandledError
 from akatsuki_wasm.values.bind import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from akatsuki_wasm.checks import CheckReport, Checks
     from akatsuki_wasm.manager import AkatsukiPluginManager
+
+    Listener = Callable[[str, Mapping[str, Any]], None]
 
 T = TypeVar("T")
 
@@ -53,11 +55,19 @@ class Pipeline:
     Args:
         plugins: Who answers.
         build_options: Limits of each build.
+        listener: Hears, after all plugins, what they are told of the stages of this pipeline alone: the name of each
+            hook that all are called on, and its arguments. Pipelines of several designs share their plugins.
     """
 
-    def __init__(self, plugins: AkatsukiPluginManager, build_options: BuildOptions | None = None) -> None:
+    def __init__(
+        self,
+        plugins: AkatsukiPluginManager,
+        build_options: BuildOptions | None = None,
+        listener: Listener | None = None,
+    ) -> None:
         self.plugins = plugins
         self.build_options = build_options or BuildOptions()
+        self._listener = listener
 
     def generate(
         self, request: GenerationRequest, feedback: Feedback | None, attempt: int, context: GenerationContext
@@ -66,7 +76,7 @@ class Pipeline:
 
         def hear(text: str) -> None:
             context.on_text(text)
-            self.plugins.tell("akatsuki_reply_text", text=text, attempt=attempt)
+            self._tell("akatsuki_reply_text", text=text, attempt=attempt)
 
         heard = replace(context, on_text=hear)
 
@@ -88,6 +98,7 @@ class Pipeline:
             attempt,
             ask,
             lambda source: f"{source.name} by {source.generator}, {len(source.rust.splitlines())} lines of Rust",
+            control=context.control,
         )
 
     def render_prompt(self, request: GenerationRequest, feedback: Feedback | None = None) -> tuple[Message, ...]:
@@ -106,17 +117,21 @@ class Pipeline:
                 hint=f"Generators that ask one: {names}; name one with --generator NAME",
             ) from exc
 
-    def build(self, project: GuestProject, attempt: int = 1) -> Artifact:
+    def build(self, project: GuestProject, attempt: int = 1, control: Control | None = None) -> Artifact:
         """Asks the builders."""
+        options = self.build_options if control is None else replace(self.build_options, control=control)
         return self._stage(
             "build",
             project.name,
             attempt,
-            lambda: self._ask("akatsuki_build", Artifact, project=project, options=self.build_options),
+            lambda: self._ask("akatsuki_build", Artifact, project=project, options=options),
             lambda artifact: f"{len(artifact.wasm):,} bytes, sha256 {artifact.digest[:12]}",
+            control=control,
         )
 
-    def check(self, artifact: Artifact, checks: Checks, name: str, attempt: int = 1) -> CheckReport:
+    def check(
+        self, artifact: Artifact, checks: Checks, name: str, attempt: int = 1, control: Control | None = None
+    ) -> CheckReport:
         """Tries every function on small inputs, every example, and the references."""
         from akatsuki_wasm.checks import check_module
 
@@ -125,10 +140,17 @@ class Pipeline:
         )
 
         def execute(call: Call | BatchCall, limits: Limits) -> ExecutionResult:
-            return self.execute(module, call, limits)
+            _insist_wanted(control)
+            try:
+                return self.execute(module, call, limits, control)
+            except ExecutionCancelled:
+                # Not a fault of the module, which the checks would take it for.
+                _insist_wanted(control)
+                raise
 
         def say(text: str) -> None:
-            self.plugins.tell("akatsuki_stage_note", stage="check", name=name, attempt=attempt, text=text)
+            _insist_wanted(control)
+            self._tell("akatsuki_stage_note", stage="check", name=name, attempt=attempt, text=text)
 
         return self._stage(
             "check",
@@ -136,10 +158,11 @@ class Pipeline:
             attempt,
             lambda: check_module(artifact.manifest, checks, execute, say),
             lambda report: report.summary,
+            control=control,
         )
 
     def upload(self, artifact: Artifact, target: UploadTarget) -> StoredModule:
-        """Asks the uploaders."""
+        """Asks the uploaders. Once it has begun it is not cancelled: a whole module is stored or none."""
         return self._stage(
             "upload",
             target.name,
@@ -179,13 +202,23 @@ class Pipeline:
             )
         return answer
 
-    def _stage(self, stage: Stage, name: str, attempt: int, work: Callable[[], T], summarise: Callable[[T], str]) -> T:
-        self.plugins.tell("akatsuki_before_stage", stage=stage, name=name, attempt=attempt)
+    def _stage(
+        self,
+        stage: Stage,
+        name: str,
+        attempt: int,
+        work: Callable[[], T],
+        summarise: Callable[[T], str],
+        *,
+        control: Control | None = None,
+    ) -> T:
+        _insist_wanted(control)
+        self._tell("akatsuki_before_stage", stage=stage, name=name, attempt=attempt)
         started = time.perf_counter()
         try:
             answer = work()
         except AkatsukiError as exc:
-            self.plugins.tell(
+            self._tell(
                 "akatsuki_stage_failed",
                 stage=stage,
                 name=name,
@@ -194,7 +227,7 @@ class Pipeline:
                 error=exc,
             )
             raise
-        self.plugins.tell(
+        self._tell(
             "akatsuki_after_stage",
             stage=stage,
             name=name,
@@ -203,3 +236,14 @@ class Pipeline:
             summary=summarise(answer),
         )
         return answer
+
+    def _tell(self, hook: str, **arguments: Any) -> None:
+        self.plugins.tell(hook, **arguments)
+        if self._listener is not None:
+            self._listener(hook, arguments)
+
+
+def _insist_wanted(control: Control | None) -> None:
+    """Raises where the work is not wanted any more."""
+    if control is not None and control.cancelled:
+        raise DesignCancelled

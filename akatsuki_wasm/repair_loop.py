@@ -26,6 +26,7 @@ from akatsuki_wasm.errors import (
     BuildTimeoutError,
     CheckError,
     CompileError,
+    DesignCancelled,
     GenerateError,
     ModelError,
     RepairError,
@@ -162,7 +163,7 @@ class RepairLoop:
         pipeline: Runs the stages.
         request: What is wanted.
         oracle: References to compare with, or None.
-        context: What the generator may use.
+        context: What the generator may use. Its control cancels the whole loop.
         limits: When to give up.
         attempts: Every turn as it ends: a caller has them after a failure too.
     """
@@ -180,6 +181,7 @@ class RepairLoop:
         Raises:
             RepairError: No attempt was right.
             StageError: The only attempt's failure, or one that no other source could mend.
+            DesignCancelled: It is not wanted any more.
         """
         feedback: Feedback | None = None
         while True:
@@ -203,6 +205,11 @@ class RepairLoop:
         """The generator's source, or that its answer held none."""
         try:
             return self.pipeline.generate(self.request, feedback, turn.number, self.context)
+        except DesignCancelled as exc:
+            if exc.exchange is not None:
+                failed = Feedback(turn.number, "generate", str(exc), (), None, exc.exchange.reply)
+                turn.keep(failed, source=None, exchange=exc.exchange, error=exc)
+            raise
         except GenerateError as exc:
             last = None if feedback is None else feedback.source
             reply = "" if exc.exchange is None else exc.exchange.reply
@@ -223,10 +230,18 @@ class RepairLoop:
         """Builds and checks a source."""
         from akatsuki_wasm.checks import Checks  # it brings numpy, which a refusal does not need
 
+        control = self.context.control
+        stage: Stage = "build"
         try:
-            artifact = self.pipeline.build(GuestProject(self.request.name or source.name, source), turn.number)
+            project = GuestProject(self.request.name or source.name, source)
+            artifact = self.pipeline.build(project, turn.number, control)
+            stage = "check"
             checks = Checks(self.request.examples, source.examples, self.oracle)
-            report = self.pipeline.check(artifact, checks, source.name, turn.number)
+            report = self.pipeline.check(artifact, checks, source.name, turn.number, control)
+        except DesignCancelled as exc:
+            failed = Feedback(turn.number, stage, str(exc), (), source)
+            turn.keep(failed, source=source, exchange=source.exchange, error=exc)
+            raise
         except _OF_THE_SOURCE as exc:
             failed = _feedback(exc, turn.number, source)
             turn.keep(failed, source=source, exchange=source.exchange, error=exc)

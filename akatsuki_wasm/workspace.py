@@ -12,6 +12,7 @@ from akatsuki_wasm.config import Settings, load_settings
 from akatsuki_wasm.contracts import (
     Artifact,
     BuildOptions,
+    Control,
     Example,
     GuestProject,
     GuestSource,
@@ -134,12 +135,19 @@ class Workspace:
         """The pipeline over this workspace's plugins."""
         return Pipeline(self.plugins, BuildOptions(timeout_s=self.settings.build_timeout_s))
 
-    def acting(self, user: User) -> Workspace:
-        """This workspace for another user: settings, plugins and the registry are shared, and closed here alone."""
+    def acting(self, user: User, listener: Listener | None = None) -> Workspace:
+        """This workspace for another user: settings, plugins and the registry are shared, and closed here alone.
+
+        Args:
+            user: Who acts.
+            listener: Hears of the stages of the other workspace alone; see `akatsuki_wasm.pipeline.Pipeline`.
+        """
         _ = self.plugins, self.registry, self.pipeline
         other = copy(self)
         other.user = user
         other.__dict__.pop("executor", None)
+        if listener is not None:
+            other.pipeline = Pipeline(self.plugins, self.pipeline.build_options, listener)
         return other
 
     def close(self) -> None:
@@ -180,9 +188,11 @@ class Workspace:
         max_repairs: int | None = None,
         deploy: bool = True,
         fresh: bool = False,
-        lock: bool = False,
+        lock: bool | None = False,
         locked: bool | None = None,
         bring: Callable[[Sequence[Message]], str] | None = None,
+        control: Control | None = None,
+        generation_id: UUID | None = None,
     ) -> Module:
         """Turns a sentence into a module: generates, builds, checks and stores it.
 
@@ -203,15 +213,20 @@ class Workspace:
             max_repairs: Times the generator is asked again; the settings' number where None.
             deploy: Whether to store it.
             fresh: Ask a language model although its answer is known.
-            lock: Pin the prompt to its result in the lock file; one that exists is kept up without being asked.
+            lock: Pin the prompt to its result in the lock file; one that exists is kept up without being asked. None
+                looks at no lock file.
             locked: Make what the lock file pins, from memory alone, or fail; the settings' choice where None.
             bring: Brings the answer to a conversation, for the generator ``manual``.
+            control: Cancels it, from any thread: within about a second, but for what is being stored. What it got so
+                far is recorded.
+            generation_id: Of the record; a new one where None.
 
         Raises:
             ArgumentError: The prompt is empty, or a name or example is malformed.
             LockError: It is not in the lock file, or what came out is not what is pinned there.
             RepairError: No attempt was right.
             StageError: A stage failed.
+            DesignCancelled: It was cancelled.
         """
         from akatsuki_wasm import designing
 
@@ -236,6 +251,8 @@ class Workspace:
                 lock=lock,
                 locked=locked,
                 bring=bring,
+                control=control,
+                generation_id=generation_id,
             ),
         )
 

@@ -38,9 +38,10 @@ class Limits:
 
 
 class Control:
-    """What passes between an execution under way and who waits for it: cancellation inwards, progress outwards.
+    """What passes between work under way and who waits for it: cancellation inwards, progress outwards.
 
-    Safe to use from any thread. One control may serve several executions; `cancel` ends them all.
+    The work is an execution, or a whole design with all that it starts. Safe to use from any thread. One control may
+    serve several executions; `cancel` ends them all.
 
     Args:
         progress: Called with (rows done, rows in all) as a batch goes on, one call at a time; by the sandbox on the
@@ -59,7 +60,11 @@ class Control:
         return self._cancelled
 
     def cancel(self) -> None:
-        """Asks the execution to stop; it ends with an `akatsuki_wasm.errors.ExecutionCancelled`. Returns at once."""
+        """Asks the work to stop, and returns at once.
+
+        An execution ends with an `akatsuki_wasm.errors.ExecutionCancelled`, a design with an
+        `akatsuki_wasm.errors.DesignCancelled`.
+        """
         self._cancelled = True
 
 

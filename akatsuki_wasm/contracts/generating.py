@@ -6,6 +6,8 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from akatsuki_wasm.contracts.executing import Control
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -161,6 +163,8 @@ class GenerationContext:
         fresh: Ask again although the answer is known; the new one replaces it.
         replay_only: Answer from memory, or fail: nothing may be asked.
         bring: Asks a person to bring the answer to a conversation from wherever, or None where there is nobody.
+        control: Says when the answer is not wanted any more; the generator then raises an
+            `akatsuki_wasm.errors.DesignCancelled`.
     """
 
     on_text: Callable[[str], None] = field(default=_nobody_listens, compare=False, repr=False)
@@ -168,6 +172,7 @@ class GenerationContext:
     fresh: bool = False
     replay_only: bool = False
     bring: Callable[[Sequence[Message]], str] | None = field(default=None, compare=False, repr=False)
+    control: Control = field(default_factory=Control, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

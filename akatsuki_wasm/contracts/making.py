@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from akatsuki_wasm.contracts.executing import Control
 from akatsuki_wasm.contracts.modules import MIB
 
 if TYPE_CHECKING:
@@ -60,11 +61,14 @@ class BuildOptions:
         timeout_s: Wall clock for the whole build, in seconds.
         memory_bytes: Address space of the compiler.
         report: Called with one line when something worth showing happens.
+        control: Says when the result is not wanted any more; the build then ends with an
+            `akatsuki_wasm.errors.DesignCancelled`.
     """
 
     timeout_s: float = 60.0
     memory_bytes: int = 4096 * MIB
     report: Callable[[str], None] = field(default=lambda line: None, compare=False, repr=False)
+    control: Control = field(default_factory=Control, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

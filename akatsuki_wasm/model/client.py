@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import openai
 
-from akatsuki_wasm.errors import AkatsukiError, GenerateError
+from akatsuki_wasm.errors import AkatsukiError, DesignCancelled, GenerateError
 from akatsuki_wasm.model import failures
 from akatsuki_wasm.model.arriving import Arriving
 from akatsuki_wasm.model.choosing import (
@@ -24,7 +24,7 @@ from akatsuki_wasm.model.choosing import (
 )
 from akatsuki_wasm.model.learnt import Learnt
 from akatsuki_wasm.model.pauses import hold_back
-from akatsuki_wasm.model.waiting import OutOfTimeError, within
+from akatsuki_wasm.model.waiting import OutOfTimeError, UnwantedError, within
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +45,13 @@ _MAX_BODY = 8_000_000
 _log = logging.getLogger("akatsuki_wasm.model")
 
 
-def complete(server: ModelServer, asking: Asking, question: Question, on_text: Callable[[str], None]) -> Exchange:
+def complete(
+    server: ModelServer,
+    asking: Asking,
+    question: Question,
+    on_text: Callable[[str], None],
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Exchange:
     """Asks a model and waits for its whole answer.
 
     Args:
@@ -53,6 +59,7 @@ def complete(server: ModelServer, asking: Asking, question: Question, on_text: C
         asking: The model, and how it is asked.
         question: What is asked.
         on_text: Hears the answer piece by piece while it comes, in the caller's thread.
+        cancelled: Asked in the caller's thread, whether the answer is not wanted any more.
 
     Returns:
         What was sent and what came; its `key` and `templates` are the caller's to set.
@@ -61,14 +68,19 @@ def complete(server: ModelServer, asking: Asking, question: Question, on_text: C
         ModelError: The server cannot be reached, refuses, fails, takes too long, or answers something else.
         UnusableReplyError: The model refuses, or its answer is cut off.
         ConfigError: The client cannot be made of the environment.
+        DesignCancelled: The answer is not wanted any more; the request has been broken off.
     """
+    error: AkatsukiError
+    cause: BaseException | None
     talk = _Talk(server, asking, question)
     try:
-        within(asking.timeout_s, talk.ask, on_text)
+        within(asking.timeout_s, talk.ask, on_text, cancelled)
     except _FailedError as exc:
         error, cause = exc.error, exc.error.__cause__
     except OutOfTimeError as exc:
         error, cause = failures.timed_out(server, asking, talk.last_status, talk.arriving), exc
+    except UnwantedError:
+        error, cause = DesignCancelled(), None
     else:
         exchange = talk.arriving.exchange()
         _log.debug(
@@ -76,7 +88,7 @@ def complete(server: ModelServer, asking: Asking, question: Question, on_text: C
             exchange.model, exchange.seconds, exchange.tokens_in, exchange.tokens_out,
         )  # fmt: skip
         return exchange
-    if isinstance(error, GenerateError) and talk.arriving.has_come:
+    if isinstance(error, GenerateError | DesignCancelled) and talk.arriving.has_come:
         error.exchange = talk.arriving.exchange()
     if _tells_key(cause, server):
         # A server may repeat the key in what it answers; then not even the cause may be kept.

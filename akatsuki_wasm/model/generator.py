@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from akatsuki_wasm.errors import AkatsukiError, GenerateError
+from akatsuki_wasm.errors import AkatsukiError, DesignCancelled, GenerateError
 from akatsuki_wasm.model.answers import source_of
 from akatsuki_wasm.model.asking import Question
 from akatsuki_wasm.model.choosing import order, uses_schema
@@ -48,6 +48,7 @@ def generate(
         ModelError: The model cannot be asked.
         UnusableReplyError: It refuses, its answer is cut off, or it holds no Rust function.
         LockError: Nothing may be asked, and the answer is not known.
+        DesignCancelled: The answer is not wanted any more.
     """
 
     def rendered(*, structured: bool) -> Rendered:
@@ -106,8 +107,8 @@ def _answer(
 
     question = Question(plain.messages, strict.messages, strict.schema, strict.schema_name)
     try:
-        exchange = marked(complete(server, asking, question, context.on_text))
-    except GenerateError as exc:
+        exchange = marked(complete(server, asking, question, context.on_text, lambda: context.control.cancelled))
+    except (GenerateError, DesignCancelled) as exc:
         if exc.exchange is not None:
             exc.exchange = marked(exc.exchange)
         raise

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_LOOK_S = 0.05
+"""How often it is looked whether the work is still wanted."""
 _GRACE_S = 1.0
 """For putting away a connection. Looking up a name cannot be stopped, and is left behind after this time."""
 
@@ -22,8 +24,15 @@ class OutOfTimeError(Exception):
     """The work took longer than it may. No `TimeoutError`, which whoever hears may raise."""
 
 
+class UnwantedError(Exception):
+    """Who waits does not want the work any more."""
+
+
 def within(
-    seconds: float, work: Callable[[Callable[[str], None]], Coroutine[Any, Any, T]], hear: Callable[[str], None]
+    seconds: float,
+    work: Callable[[Callable[[str], None]], Coroutine[Any, Any, T]],
+    hear: Callable[[str], None],
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> T:
     """Runs a coroutine in a thread with a loop of its own: the caller may be a notebook, which has a running one.
 
@@ -31,9 +40,11 @@ def within(
         seconds: For all of it.
         work: Gets a function that hands a text to `hear`.
         hear: Is called in the caller's thread, so that it may draw; what it raises ends the work.
+        cancelled: Asked in the caller's thread, whether the work is to end.
 
     Raises:
         OutOfTimeError: It took longer.
+        UnwantedError: It was cancelled.
     """
     outcome: Future[T] = Future()
     texts: queue.SimpleQueue[str | None] = queue.SimpleQueue()
@@ -59,7 +70,7 @@ def within(
     ends = time.monotonic() + seconds + _GRACE_S
     thread.start()
     try:
-        while (text := texts.get(timeout=max(0.0, ends - time.monotonic()))) is not None:
+        while (text := _next(texts, ends, cancelled)) is not None:
             hear(text)
         return outcome.result()
     except queue.Empty:
@@ -71,6 +82,24 @@ def within(
         raise
     finally:
         thread.join(_GRACE_S)
+
+
+def _next(texts: queue.SimpleQueue[str | None], ends: float, cancelled: Callable[[], bool]) -> str | None:
+    """The next text, or None at the end.
+
+    Raises:
+        queue.Empty: The time is up.
+        UnwantedError: The work was cancelled.
+    """
+    while True:
+        if cancelled():
+            raise UnwantedError
+        left = ends - time.monotonic()
+        try:
+            return texts.get(timeout=max(0.0, min(left, _LOOK_S)))
+        except queue.Empty:
+            if left <= _LOOK_S:
+                raise
 
 
 def _cancel(

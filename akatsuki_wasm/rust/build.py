@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from akatsuki_wasm.confinement.ladder import Access, Confinement
+    from akatsuki_wasm.contracts import Control
 
 log = logging.getLogger(__name__)
 
@@ -144,6 +145,7 @@ def build_crate(
     work_root: Path | None = None,
     crates: BuildCrates | None = None,
     confinement: Confinement | None = None,
+    control: Control | None = None,
 ) -> BuildOutput:
     """Builds a crate of type cdylib. The same files and toolchain give the same bytes, in any folder.
 
@@ -154,12 +156,14 @@ def build_crate(
         work_root: Where the private folder is made; the system's folder for temporary files where None.
         crates: Crates of others that ``Cargo.toml`` and ``Cargo.lock`` name; none where None.
         confinement: What holds the compiler; the best that works on this machine where None.
+        control: Who may cancel it.
 
     Raises:
         ToolchainError: The crates run programs while they are compiled, which needs the level ``strong``.
         CompileError: rustc refused the source.
         BuildTimeoutError: It took more wall clock or CPU time than it may.
         BuildError: The crate, the disk or a limit stood in the way.
+        DesignCancelled: The module is not wanted any more.
     """
     limits = options or BuildLimits()
     held = confinement or find_confinement()
@@ -187,6 +191,7 @@ def build_crate(
                 rlimits=limits.rlimits,
                 confinement=held,
                 access=_access(toolchain, work, crates),
+                cancelled=lambda: control is not None and control.cancelled,
             )
             if finished.code != 0 or finished.timed_out or finished.overflowed:
                 raise _failure(finished, reader, limits, toolchain, crates)

@@ -58,6 +58,7 @@ class CargoPlugin:
             options=limits,
             crates=others.build if others else None,
             confinement=confinement,
+            control=options.control,
         )
         if others:
             refuse_additions(output.wasm, interface, others.used)
