@@ -147,7 +147,10 @@ class WasmExecutionRepository:
                     hint="`akatsuki modules list` shows the modules that you may use.",
                 )
             of_module = WasmExecution.module_id == found.id
-            seen = of_module if found.owner_id == self.user.id else of_module & self._visible()
+            owns = found.owner_id == self.user.id
+            seen = of_module if owns else of_module & self._visible()
+            if owns:  # he sees figures over what he may not see row by row
+                self._database.act(session, UPKEEP)
             groups = session.execute(
                 select(WasmExecution.status, func.count()).where(seen).group_by(WasmExecution.status)
             ).all()

@@ -100,7 +100,9 @@ class WasmModuleRepository:
     def _get(self, session: Session, module_id: UUID | str, *, lock: bool = False) -> WasmModule:
         wanted = module_id if isinstance(module_id, UUID) else UUID(module_id) if naming.is_uuid(module_id) else None
         query = select(WasmModule).where(WasmModule.id == wanted, self._may("read"))
-        found = session.scalars(query.with_for_update() if lock else query).one_or_none()
+        found = session.scalars(query.with_for_update()).one_or_none() if lock else None
+        if found is None:  # PostgreSQL's row-level security locks for nobody what he may read and not change
+            found = session.scalars(query).one_or_none()
         if found is None:
             raise NotFoundError(f"there is no module with the id {str(module_id)[:80]}", hint=_LIST_HINT)
         return found
