@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Self
 
 from akatsuki_wasm.registry.acting import UPKEEP
 from akatsuki_wasm.server.admission import Admission
+from akatsuki_wasm.server.admission_turns import UPLOADS_AT_ONCE, USER_UPLOADS_AT_ONCE, Turns
 from akatsuki_wasm.server.identity import Identity
 from akatsuki_wasm.server.quotas import Quotas
 from akatsuki_wasm.workspace import Workspace
@@ -33,6 +34,8 @@ class Service:
         self.identity = Identity(workspace.settings)
         self.quotas = Quotas(workspace.settings, workspace.registry.database)
         self.admission = Admission(workspace.settings, self.quotas.spent)
+        self.uploads = Turns("uploads", UPLOADS_AT_ONCE, USER_UPLOADS_AT_ONCE)
+        workspace.stored_bytes_limit = self.quotas.stored_bytes  # for all workspaces that are made of this one
 
     @classmethod
     def open(cls, settings: Settings, *, plugins: Iterable[object] = ()) -> Self:
@@ -66,6 +69,7 @@ class Service:
 
         What is under way then has `Settings.stop_seconds`; it may be called twice.
         """
+        self.admission.stop()
 
     def cancel_running(self) -> None:
         """Called on the event loop when that time is over: cancels executions and designs that still run.
