@@ -16,6 +16,7 @@ from sqlalchemy.orm import joinedload
 
 from akatsuki_wasm.errors import NotFoundError, StorageError
 from akatsuki_wasm.registry import policy
+from akatsuki_wasm.registry.acting import UPKEEP
 from akatsuki_wasm.registry.execution_rows import ExecutionRecord, prepare, write
 from akatsuki_wasm.registry.models import ExecutionStatus, WasmExecution, WasmModule, now
 
