@@ -31,6 +31,8 @@ APP = "akatsuki_wasm"
 PROJECT_FILE = Path("akatsuki.toml")
 _MODEL_VARIABLES = ("OPENAI_API_KEY", "OPENAI_BASE_URL")
 SANDBOX_LEVELS = ("basic", "strong", "full")
+_REMOTE = ("server", "token", "allow_http")
+"""Where the work goes and for whom it is done: the user's own to say."""
 _COMMA_LISTS = ("block_plugins", "plugin_files", "wasi_grants")
 
 
@@ -56,6 +58,13 @@ class _Files(PydanticBaseSettingsSource):
             raise ConfigError(
                 f"{PROJECT_FILE} sets plugin_files, which would run code of whatever folder one is in",
                 hint="Load them with --plugin FILE.py, or set AKATSUKI_PLUGIN_FILES.",
+            )
+        remote = next((name for name in _REMOTE if name in project), None)
+        if remote is not None and not os.environ.get("AKATSUKI_CONFIG"):
+            # Nor send the user's token and work to a server of theirs.
+            raise ConfigError(
+                f"{PROJECT_FILE} sets {remote}, which would send your work to the server of whatever folder one is in",
+                hint=f"Set AKATSUKI_{remote.upper()}, or {remote} in your own settings file.",
             )
         return values | project
 
@@ -170,6 +179,7 @@ class Settings(BaseSettings):
         server: URL of the service that the command line and `akatsuki_wasm.open` work on; this machine's own registry
             where empty.
         token: The bearer token for `server`.
+        allow_http: Whether the token may go over a network unencrypted.
         jwt_secret: Secret of the HS256 tokens that the service accepts.
         jwt_jwks_url: Where the service finds the public keys of the tokens that it accepts (a JSON Web Key Set).
         jwt_audience: The ``aud`` that a token must have; not looked at where empty.
@@ -226,6 +236,7 @@ class Settings(BaseSettings):
     plugin_files: Annotated[tuple[Path, ...], NoDecode] = ()
     server: str = ""
     token: SecretStr | None = None
+    allow_http: bool = False
     jwt_secret: SecretStr | None = None
     jwt_jwks_url: str = ""
     jwt_audience: str = "authenticated"

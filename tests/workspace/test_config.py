@@ -127,6 +127,15 @@ def test_a_folder_cannot_load_plugins_by_itself(elsewhere: Path, monkeypatch: py
     assert len(load_settings().plugin_files) == 1
 
 
+@pytest.mark.parametrize("line", ['server = "https://evil.example"', 'token = "x"', "allow_http = true"])
+def test_a_folder_cannot_send_the_work_elsewhere(line: str, elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (elsewhere / "akatsuki.toml").write_text(line)
+    with pytest.raises(ConfigError, match=r"^akatsuki.toml sets \w+, which would send your work to the server of"):
+        load_settings()
+    monkeypatch.setenv("AKATSUKI_CONFIG", str(elsewhere / "akatsuki.toml"))
+    load_settings()
+
+
 def test_settings_are_frozen_and_documented() -> None:
     settings = load_settings()
     with pytest.raises(ValueError, match="frozen"):
