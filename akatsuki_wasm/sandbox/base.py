@@ -109,3 +109,9 @@ def shared(kind: type[S], config: SandboxConfig) -> S:
         if found is None or found.closed:
             found = _shared[kind, config] = kind(config)
         return found  # type: ignore[return-value]  # the key says so
+
+
+def open_sandboxes() -> tuple[BaseSandbox[Any], ...]:
+    """The process's sandboxes that were made so far and are open."""
+    with _lock:
+        return tuple(each for each in _shared.values() if not each.closed)

@@ -8,7 +8,9 @@ from akatsuki_wasm.registry.acting import UPKEEP
 from akatsuki_wasm.server.admission import Admission
 from akatsuki_wasm.server.admission_turns import UPLOADS_AT_ONCE, USER_UPLOADS_AT_ONCE, Turns
 from akatsuki_wasm.server.identity import Identity
+from akatsuki_wasm.server.metrics import Metrics
 from akatsuki_wasm.server.quotas import Quotas
+from akatsuki_wasm.server.readiness import Readiness
 from akatsuki_wasm.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -26,12 +28,18 @@ class Service:
 
     Args:
         workspace: Settings, plugins and registry; it acts for nobody in particular.
+
+    Attributes:
+        stopping: From when the process is asked to stop.
     """
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self.settings = workspace.settings
         self.identity = Identity(workspace.settings)
+        self.metrics = Metrics()
+        self.readiness = Readiness(workspace.registry)
+        self.stopping = False
         self.quotas = Quotas(workspace.settings, workspace.registry.database)
         self.admission = Admission(workspace.settings, self.quotas.spent)
         self.uploads = Turns("uploads", UPLOADS_AT_ONCE, USER_UPLOADS_AT_ONCE)
@@ -69,6 +77,7 @@ class Service:
 
         What is under way then has `Settings.stop_seconds`; it may be called twice.
         """
+        self.stopping = True
         self.admission.stop()
 
     def cancel_running(self) -> None:
