@@ -2,8 +2,7 @@
 
 Writing history is on the way of every execution, so it goes past SQLAlchemy's ORM: values are converted once, as the
 types of `akatsuki_wasm.registry.models.WasmExecution` store them, and a batch is one statement. On SQLite that is also
-one transaction and one moment without Python's lock, however many rows there are: with one step for each row the writer
-would wait for the lock that often, while another thread keeps it busy.
+one transaction, and all of its work is done without Python's lock, beside the thread that answers requests.
 """
 
 from __future__ import annotations
@@ -38,6 +37,8 @@ MAX_TEXT_CHARS: Final = 4_000
 """Characters of an error message or a summary that are kept: a guest chooses its text, and may choose a long one."""
 MAX_NAME_CHARS: Final = 255
 """Characters of a function's name that are kept: who calls chooses it."""
+MAX_CODE_CHARS: Final = 64
+"""Characters of an error's code."""
 _MAX_INTEGER: Final = 2**63 - 1
 _ROWS_IN_A_STATEMENT: Final = 64
 """SQLite takes 32,766 variables in a statement; this many rows keep the compiled statements small."""
@@ -54,6 +55,7 @@ _COLUMNS: Final = {
     "cache_hit": "bool",
     "status": "text",
     "error_message": "text",
+    "error_code": "text",
     "executed_at": "timestamptz",
 }
 _MODULE_ID: Final = list(_COLUMNS).index("module_id")
@@ -80,6 +82,7 @@ class ExecutionRecord:
         input_summary: JSON-able, short; one whose JSON is longer than `MAX_TEXT_CHARS` is kept as the beginning of it.
         output_summary: The same for the result.
         error_message: Of a failure; kept to `MAX_TEXT_CHARS`.
+        error_code: Of a failure: an error's ``code``.
         executed_at: Aware.
     """
 
@@ -94,6 +97,7 @@ class ExecutionRecord:
     input_summary: Any = None
     output_summary: Any = None
     error_message: str | None = None
+    error_code: str | None = None
     executed_at: datetime = field(default_factory=now)
 
 
@@ -118,20 +122,23 @@ def prepare(record: ExecutionRecord, *, sqlite: bool) -> Prepared:
     milliseconds = float(record.execution_time_ms)
     memory = min(max(int(record.memory_used_bytes), 0), _MAX_INTEGER)
     error = None if record.error_message is None else clipped(record.error_message)
+    code = (
+        None if record.error_code is None or record.status == "success" else clipped(record.error_code, MAX_CODE_CHARS)
+    )
     at = record.executed_at.astimezone(UTC)
     if not sqlite:
         return Prepared(
             user,
             (
                 record.id, module_id, user.id, name, given, gave, milliseconds, memory, bool(record.cache_hit),
-                record.status, error, at,
+                record.status, error, code, at,
             ),
         )  # fmt: skip
     return Prepared(
         user,
         (
             record.id.hex, None if module_id is None else module_id.hex, user.id.hex, name, given, gave, milliseconds,
-            memory, 1 if record.cache_hit else 0, record.status, error,
+            memory, 1 if record.cache_hit else 0, record.status, error, code,
             at.replace(tzinfo=None).isoformat(" ", "microseconds"),
         ),
     )  # fmt: skip

@@ -7,7 +7,7 @@ others gave to it: its code cannot tell him, so the history does not either.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID, uuid4
 
@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, func, select, true
 from sqlalchemy.orm import joinedload
 
 from akatsuki_wasm.errors import NotFoundError, StorageError
-from akatsuki_wasm.registry import policy
+from akatsuki_wasm.registry import keyset, policy
 from akatsuki_wasm.registry.acting import UPKEEP
 from akatsuki_wasm.registry.execution_rows import ExecutionRecord, prepare, write
 from akatsuki_wasm.registry.models import ExecutionStatus, WasmExecution, WasmModule, now
@@ -23,8 +23,15 @@ from akatsuki_wasm.registry.models import ExecutionStatus, WasmExecution, WasmMo
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from sqlalchemy.orm import Session
+
     from akatsuki_wasm.contracts import User
     from akatsuki_wasm.registry.registry import Registry
+
+Cursor = tuple["datetime", UUID]
+"""`executed_at` and id of an execution: where a page ends."""
+
+_ORDER: tuple[keyset.Key, ...] = ((WasmExecution.executed_at, True), (WasmExecution.id, True))
 
 
 class HasId(Protocol):
@@ -43,12 +50,14 @@ class ExecutionStats:
         by_status: How many of ``success``, ``error`` and ``timeout``.
         p50_ms: Median time of the successful ones, by nearest rank, milliseconds; None without any.
         p95_ms: 95th percentile of the same.
+        errors: How many of each kind failed, by the error's ``code``; by the status where that is not known.
     """
 
     count: int
     by_status: dict[ExecutionStatus, int]
     p50_ms: float | None
     p95_ms: float | None
+    errors: dict[str, int] = field(default_factory=dict)
 
     @property
     def success_rate(self) -> float | None:
@@ -80,6 +89,7 @@ class WasmExecutionRepository:
         input_summary: Any = None,
         output_summary: Any = None,
         error_message: str | None = None,
+        error_code: str | None = None,
         executed_at: datetime | None = None,
     ) -> UUID:
         """Writes one execution by the user; it survives the process from the moment this returns.
@@ -94,6 +104,7 @@ class WasmExecutionRepository:
             input_summary: JSON-able, short: arguments are summarised, not stored whole.
             output_summary: The same for the result.
             error_message: Of a failure; kept to `MAX_TEXT_CHARS` characters.
+            error_code: Of a failure: an error's ``code``.
             executed_at: Aware; now by default.
 
         Returns:
@@ -111,6 +122,7 @@ class WasmExecutionRepository:
             input_summary=input_summary,
             output_summary=output_summary,
             error_message=error_message,
+            error_code=error_code,
             executed_at=executed_at or now(),
         )
         if write(self._database, [prepare(record, sqlite=self._database.is_sqlite)]):
@@ -120,17 +132,35 @@ class WasmExecutionRepository:
             )
         return record.id
 
-    def list_by_module(self, module: HasId | UUID, *, limit: int = 50) -> list[WasmExecution]:
-        """Executions of one module that the user may see, newest first."""
-        return self._list(WasmExecution.module_id == _id(module), limit=limit)
+    def list_by_module(
+        self,
+        module: HasId | UUID,
+        *,
+        limit: int = 50,
+        status: ExecutionStatus | None = None,
+        after: Cursor | None = None,
+    ) -> list[WasmExecution]:
+        """Executions of one module that the user may see, newest first.
 
-    def list_own(self, *, limit: int = 50) -> list[WasmExecution]:
-        """The user's own executions, newest first."""
-        return self._list(WasmExecution.executor_id == self.user.id, limit=limit)
+        Args:
+            module: Whose.
+            limit: At most so many.
+            status: Only these.
+            after: `executed_at` and id of the last execution of the page before.
+        """
+        return self._list(WasmExecution.module_id == _id(module), limit, status, after)
 
-    def list_recent(self, *, limit: int = 50) -> list[WasmExecution]:
-        """All executions that the user may see, newest first."""
-        return self._list(true(), limit=limit)
+    def list_own(
+        self, *, limit: int = 50, status: ExecutionStatus | None = None, after: Cursor | None = None
+    ) -> list[WasmExecution]:
+        """The user's own executions, newest first; arguments as for `list_by_module`."""
+        return self._list(WasmExecution.executor_id == self.user.id, limit, status, after)
+
+    def list_recent(
+        self, *, limit: int = 50, status: ExecutionStatus | None = None, after: Cursor | None = None
+    ) -> list[WasmExecution]:
+        """All executions that the user may see, newest first; arguments as for `list_by_module`."""
+        return self._list(true(), limit, status, after)
 
     def stats(self, module: HasId | UUID) -> ExecutionStats:
         """Figures of a module: over all executions for its owner and admins, over his own for another user.
@@ -153,35 +183,62 @@ class WasmExecutionRepository:
             if owns:  # he sees figures over what he may not see row by row
                 self._database.act(session, UPKEEP)
             groups = session.execute(
-                select(WasmExecution.status, func.count()).where(seen).group_by(WasmExecution.status)
+                select(WasmExecution.status, WasmExecution.error_code, func.count())
+                .where(seen)
+                .group_by(WasmExecution.status, WasmExecution.error_code)
             ).all()
-            found_counts = {status: count for status, count in groups}  # noqa: C416 - a Row is no tuple to SQLAlchemy 2.0
-            counts: dict[ExecutionStatus, int] = {"success": 0, "error": 0, "timeout": 0, **found_counts}
-            times = (
-                select(WasmExecution.execution_time_ms)
-                .where(seen, WasmExecution.status == "success")
-                .order_by(WasmExecution.execution_time_ms)
+            by_status: dict[ExecutionStatus, int] = {"success": 0, "error": 0, "timeout": 0}
+            errors: dict[str, int] = {}
+            for status, code, count in groups:
+                by_status[status] += count
+                if status != "success":
+                    errors[code or status] = errors.get(code or status, 0) + count
+            successes = by_status["success"]
+            return ExecutionStats(
+                count=sum(by_status.values()),
+                by_status=by_status,
+                p50_ms=_percentile(session, seen, successes, 0.5),
+                p95_ms=_percentile(session, seen, successes, 0.95),
+                errors=errors,
             )
-
-            def percentile(fraction: float) -> float | None:
-                rank = max(math.ceil(fraction * counts["success"]), 1)
-                return session.scalar(times.offset(rank - 1).limit(1))
-
-            return ExecutionStats(sum(counts.values()), counts, percentile(0.5), percentile(0.95))
 
     def _visible(self) -> ColumnElement[bool]:
         return true() if self.user.is_admin else WasmExecution.executor_id == self.user.id
 
-    def _list(self, condition: ColumnElement[bool], *, limit: int) -> list[WasmExecution]:
+    def _list(
+        self, condition: ColumnElement[bool], limit: int, status: ExecutionStatus | None, after: Cursor | None
+    ) -> list[WasmExecution]:
         query = (
             select(WasmExecution)
             .where(condition, self._visible())
-            .order_by(WasmExecution.executed_at.desc(), WasmExecution.id)
+            .order_by(*keyset.ordering(_ORDER))
             .limit(limit)
             .options(joinedload(WasmExecution.module).load_only(WasmModule.module_name, WasmModule.version))
         )
+        if status is not None:
+            query = query.where(WasmExecution.status == status)
+        if after is not None:
+            # The first says nothing new, but an index can begin there.
+            query = query.where(WasmExecution.executed_at <= after[0], keyset.beyond(_ORDER, after))
         with self._database.read(self.user) as session:
             return list(session.scalars(query).all())
+
+
+def _percentile(session: Session, seen: ColumnElement[bool], successes: int, fraction: float) -> float | None:
+    """By nearest rank, counted from the nearer end."""
+    if not successes:
+        return None
+    rank = max(math.ceil(fraction * successes), 1)
+    descends = rank * 2 > successes
+    time = WasmExecution.execution_time_ms
+    return session.scalar(
+        # A success has no code: said here so that the index is in the order of the times.
+        select(time)
+        .where(seen, WasmExecution.status == "success", WasmExecution.error_code.is_(None))
+        .order_by(time.desc() if descends else time)
+        .offset(successes - rank if descends else rank - 1)
+        .limit(1)
+    )
 
 
 def _id(module: HasId | UUID | None) -> UUID | None:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, inspect, text
 from akatsuki_wasm.errors import StorageError
 from akatsuki_wasm.registry import postgresql
 
-REVISIONS = ("akatsuki_0001", "akatsuki_0002", "akatsuki_0003", "akatsuki_0004", "akatsuki_0005")
+REVISIONS = ("akatsuki_0001", "akatsuki_0002", "akatsuki_0003", "akatsuki_0004", "akatsuki_0005", "akatsuki_0006")
 """All migrations, oldest first. Kept here too, so that opening an up-to-date registry need not import Alembic."""
 
 VERSION_TABLE = "akatsuki_schema_version"
