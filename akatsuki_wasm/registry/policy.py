@@ -6,6 +6,7 @@ holds. `allows` asks it of one module, `where` makes the same question a filter 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, get_args
 
 from sqlalchemy import and_, false, or_, true
@@ -115,6 +116,7 @@ def allows(user: User, operation: Operation, module: Governed) -> bool:
     return any(holds[ground] for ground in RULES[module.owner_type][operation])
 
 
+@lru_cache(maxsize=512)  # building it costs as much as asking a database
 def where(user: User, operation: Operation, module: type[WasmModule]) -> ColumnElement[bool]:
     """The same question as a filter over the table of `module` (the model, or an alias of it)."""
     holds: dict[Ground, ColumnElement[bool]] = {
