@@ -136,6 +136,10 @@ class Database:
         with self._session(self.engine) as session:
             self._begin_as(session, user, read_only=True)
             yield session
+            if not self.is_sqlite:
+                # Nothing is to be committed, but a rollback costs psycopg its prepared statements.
+                session.expunge_all()
+                session.commit()
 
     @contextmanager
     def write(self, user: User) -> Iterator[Session]:
