@@ -49,6 +49,16 @@ _STATUS: tuple[tuple[type[errors.AkatsukiError], int], ...] = (
 )
 """The first class that an error is of says its status; 422 is what a client's own module or arguments did."""
 
+DEFECT: dict[str, Any] = {
+    "type": f"{TYPE_PREFIX}defect",
+    "title": "A defect of the service.",
+    "status": 500,
+    "detail": "the service failed unexpectedly; its log says more",
+    "code": "defect",
+    "hint": "Tell who runs the service when this was.",
+}
+"""The problem of an error that nobody foresaw."""
+
 _FACTS = ("case", "expected", "got", "kind", "passed", "tried", "cell", "final")
 
 
@@ -99,15 +109,7 @@ def answer(error: errors.AkatsukiError) -> Response:
 def defect(error: Exception) -> Response:
     """The response for an error that nobody foresaw: it is logged, and the client learns nothing of the inside."""
     log.error("a request failed unexpectedly", exc_info=error)
-    document = {
-        "type": f"{TYPE_PREFIX}defect",
-        "title": "A defect of the service.",
-        "status": 500,
-        "detail": "the service failed unexpectedly; its log says more",
-        "code": "defect",
-        "hint": "Tell who runs the service when this was.",
-    }
-    return Response(json.dumps(document), 500, media_type=MEDIA_TYPE)
+    return Response(json.dumps(DEFECT), 500, media_type=MEDIA_TYPE)
 
 
 def _title(cls: type[errors.AkatsukiError]) -> str:
