@@ -70,7 +70,10 @@ def shown(url: URL) -> str:
     """A URL for people: never with its password."""
     if url.get_backend_name() == "sqlite":  # a path as it is typed, without escapes
         return f"sqlite:///{url.database}" if url.database else "sqlite://"
-    return url.render_as_string(hide_password=True)
+    # libpq takes a password among the parameters too.
+    hidden = {name: "***" if "password" in name else value for name, value in url.query.items()}
+    plain = url.set(drivername=url.get_backend_name(), query=hidden).render_as_string(hide_password=True)
+    return plain.replace("%2F", "/").replace("%2A", "*")  # a socket's folder as it is typed
 
 
 def make_private_folder(folder: Path) -> None:

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from akatsuki_wasm.errors import StorageError
 
@@ -42,6 +43,24 @@ _SQLITE: dict[int, tuple[str, str]] = {
     sqlite3.SQLITE_IOERR: ("reading or writing failed", "Check the disk; `df` and `dmesg` say more."),
 }
 
+_UNREACHABLE = "Check that the server runs, and that AKATSUKI_DATABASE_URL names it, a user and its password."
+
+# PostgreSQL's codes and their classes, https://www.postgresql.org/docs/current/errcodes-appendix.html
+_HINTS: dict[str, str] = {
+    "08": _UNREACHABLE,
+    "25006": "Connect to the server that takes writes.",
+    "28": _UNREACHABLE,
+    "3D000": "Create the database, or name another one in AKATSUKI_DATABASE_URL.",
+    "40": "Try again.",
+    "42501": "Run `akatsuki db push` as the database's owner, and serve as another role; `akatsuki db status` tells.",
+    "42P01": "Run `akatsuki db push` as the database's owner.",
+    "53100": "Free some space on the server.",
+    "53300": "Raise the server's max_connections, or run fewer processes: each takes up to 20.",
+    "55P03": "Another transaction keeps it locked; try again.",
+    "57014": "It took longer than a statement may; try again.",
+    "57": "The server stops, starts or restarts; try again.",
+}
+
 
 def from_os(exc: OSError, place: str, doing: str) -> StorageError:
     """The error for a file that could not be made, written or read.
@@ -70,10 +89,14 @@ def from_database(exc: SQLAlchemyError, place: str) -> StorageError:
             code = sqlite3.SQLITE_READONLY  # a database in WAL mode cannot even be read without writing beside it
         what, hint = _SQLITE[code]
         return StorageError(f"the registry's database {place} failed: {what}", hint=hint)
-    lines = str(cause or exc).strip().splitlines() or [type(exc).__name__]
-    return StorageError(
-        f"the registry's database {place} failed: {lines[0]}", hint="`akatsuki db status` shows its state."
-    )
+    if isinstance(exc, PoolTimeout):
+        return StorageError(f"the registry's database {place} is busy: no connection became free", hint="Try again.")
+    line = (str(cause or exc).strip().splitlines() or [type(exc).__name__])[0].strip()
+    state = getattr(cause, "sqlstate", None) or ""
+    hint = _HINTS.get(state) or _HINTS.get(state[:2], "`akatsuki db status` shows its state.")
+    if isinstance(exc, OperationalError) and code is None and not state:
+        hint = _UNREACHABLE
+    return StorageError(f"the registry's database {place} failed: {line}", hint=hint)
 
 
 def _is_read_only(folder: Path) -> bool:
