@@ -9,9 +9,18 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from akatsuki_wasm import __version__
 from akatsuki_wasm.errors import AkatsukiError, NotFoundError, RequestError
-from akatsuki_wasm.server import problems, session_api
+from akatsuki_wasm.server import (
+    executions_api,
+    executor_api,
+    health_api,
+    modules_api,
+    openapi,
+    problems,
+    session_api,
+    upload_api,
+)
+from akatsuki_wasm.server.metrics import CountingMiddleware
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -23,7 +32,15 @@ if TYPE_CHECKING:
 
 def _routers() -> list[APIRouter]:
     """All routers; each file of endpoints has one."""
-    return [session_api.router]
+    return [
+        executor_api.router,
+        modules_api.router,
+        upload_api.router,
+        executions_api.router,
+        session_api.router,
+        health_api.router,
+        openapi.router,
+    ]
 
 
 def create_app(open_service: Callable[[], Service]) -> FastAPI:
@@ -43,7 +60,8 @@ def create_app(open_service: Callable[[], Service]) -> FastAPI:
             await service.stop()
 
     # The pages that FastAPI ships for its documents load scripts from a CDN.
-    app = FastAPI(title="akatsuki_wasm", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(CountingMiddleware, metrics=lambda: app.state.service.metrics)
     for router in _routers():
         app.include_router(router)
     app.add_exception_handler(AkatsukiError, _failed)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
+from akatsuki_wasm.errors import OverloadedError
 from akatsuki_wasm.registry.acting import UPKEEP
 from akatsuki_wasm.server.admission import Admission
 from akatsuki_wasm.server.admission_turns import UPLOADS_AT_ONCE, USER_UPLOADS_AT_ONCE, Turns
+from akatsuki_wasm.server.execution import Executions
 from akatsuki_wasm.server.identity import Identity
 from akatsuki_wasm.server.metrics import Metrics
 from akatsuki_wasm.server.quotas import Quotas
@@ -42,6 +44,7 @@ class Service:
         self.stopping = False
         self.quotas = Quotas(workspace.settings, workspace.registry.database)
         self.admission = Admission(workspace.settings, self.quotas.spent)
+        self._executions: Executions | None = None
         self.uploads = Turns("uploads", UPLOADS_AT_ONCE, USER_UPLOADS_AT_ONCE)
         workspace.stored_bytes_limit = self.quotas.stored_bytes  # for all workspaces that are made of this one
 
@@ -71,6 +74,14 @@ class Service:
 
     async def start(self) -> None:
         """Begins what needs the running event loop."""
+        self._executions = Executions(self)
+
+    @property
+    def executions(self) -> Executions:
+        """Executes for all users."""
+        if self._executions is None:
+            raise OverloadedError("the service is not started", hint="Try again.", retry_after=1.0)
+        return self._executions
 
     def begin_stop(self) -> None:
         """Called on the event loop when the process is asked to stop: takes nothing new, and streams of events end.
@@ -85,10 +96,14 @@ class Service:
 
         Their requests have a moment to be answered and recorded.
         """
+        if self._executions is not None:
+            self._executions.cancel_all()
 
     async def stop(self) -> None:
         """Ends or cancels what is under way, writes what is to be written, and closes the registry."""
         self.begin_stop()
         self.cancel_running()
+        if self._executions is not None:
+            await self._executions.stop()
         await self.identity.close()
         self.workspace.close()

@@ -1,0 +1,138 @@
+"""Bodies of requests: read whole under a limit, JSON read strictly."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from starlette.requests import ClientDisconnect
+
+from akatsuki_wasm.errors import RequestError, RequestTooLargeError
+
+if TYPE_CHECKING:
+    from fastapi import Request
+    from starlette.types import Message
+
+MAX_DEPTH = 200
+"""Arrays and objects inside each other; a value of the guest contract needs a few."""
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The whole body.
+
+    Raises:
+        RequestTooLargeError: It is larger than `limit` bytes.
+        RequestError: It is encoded, which would have to be inflated first.
+        ClientDisconnect: The client went away.
+    """
+    check_headers(request, limit)
+    message = await request.receive()
+    if message["type"] == "http.request" and not message.get("more_body", False):  # the usual case
+        body: bytes = message.get("body", b"")
+        if len(body) > limit:
+            raise too_large(limit)
+        return body
+    parts, size = [], 0
+    while True:
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        part = message.get("body", b"")
+        size += len(part)
+        if size > limit:
+            raise too_large(limit)
+        parts.append(part)
+        if not message.get("more_body", False):
+            return b"".join(parts)
+        message = await request.receive()
+
+
+def check_headers(request: Request, limit: int) -> None:
+    """Refuses by its headers what would be refused anyway, before it is read.
+
+    Raises:
+        RequestTooLargeError: The body is said to be larger than `limit` bytes.
+        RequestError: It is encoded.
+    """
+    encoding = request.headers.get("content-encoding", "identity")
+    if encoding.lower() != "identity":
+        raise RequestError(
+            f"the body has the encoding {encoding[:40]!r}: expected none", hint="Send it as it is, not compressed."
+        )
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and int(length[:20]) > limit:
+        raise too_large(limit)
+
+
+class LimitedReceive:
+    """An ASGI ``receive`` that fails once more than `limit` bytes came: for parsers that read by themselves."""
+
+    def __init__(self, request: Request, limit: int) -> None:
+        self._receive, self._limit, self._size = request.receive, limit, 0
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        self._size += len(message.get("body", b""))
+        if self._size > self._limit:
+            raise too_large(self._limit)
+        return message
+
+
+def too_large(limit: int) -> RequestTooLargeError:
+    """The error for a body of more than `limit` bytes."""
+    return RequestTooLargeError(
+        f"the body is larger than {limit:,} bytes", hint="Send less, or ask who runs the service for a larger limit."
+    )
+
+
+def parse_object(body: bytes, what: str = "the body") -> dict[str, Any]:
+    """A JSON object (RFC 8259), read strictly: UTF-8, no key twice, no NaN, no endless depth or numbers.
+
+    Raises:
+        RequestError: It is none.
+    """
+    hint = "Send a JSON object."
+    try:
+        found = json.loads(body, object_pairs_hook=_members, parse_constant=_constant)
+    except RecursionError:
+        raise RequestError(f"{what} is nested too deeply", hint=hint) from None
+    except json.JSONDecodeError as exc:
+        raise RequestError(
+            f"{what} is not JSON: {exc.msg.lower()} at line {exc.lineno}, column {exc.colno}", hint=hint
+        ) from exc
+    except UnicodeDecodeError as exc:
+        raise RequestError(f"{what} is not UTF-8", hint=hint) from exc
+    except ValueError as exc:  # a number of thousands of digits, or one of ours
+        raise RequestError(f"{what} is not usable JSON: {str(exc)[:200]}", hint=hint) from exc
+    if not isinstance(found, dict):
+        raise RequestError(f"{what} is JSON, but no object", hint=hint)
+    if body.count(b"[") + body.count(b"{") > MAX_DEPTH:  # only then can it be that deep
+        _check_depth(found, what)
+    return found
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]  # always None
+        raise ValueError(f"the key {twice[:80]!r} is there twice")
+    return found
+
+
+def _constant(text: str) -> NoReturn:
+    raise ValueError(f'{text} is no JSON; it is written as the text "{text}"')
+
+
+def _check_depth(value: Any, what: str) -> None:
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [
+            child
+            for each in level
+            if isinstance(each, list | dict)
+            for child in (each.values() if isinstance(each, dict) else each)
+            if isinstance(child, list | dict)
+        ]
+        if not level:
+            return
+    raise RequestError(f"{what} is nested deeper than {MAX_DEPTH} levels", hint="Send flatter JSON.")

@@ -1,0 +1,298 @@
+"""Executions for many users at once: row, permission, admission, execution, history, answer.
+
+The event loop looks a call over and admits it; a thread converts its arguments, executes it and encodes its answer; the
+journal writes its history row; then the answer is sent. So no answer leaves before its row is committed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from starlette.requests import ClientDisconnect
+
+from akatsuki_wasm.contracts import MAX_TIMEOUT_MS, MIN_TIMEOUT_MS, BatchValue, Call, Control, Function
+from akatsuki_wasm.errors import (
+    AkatsukiError,
+    ArgumentError,
+    ExecutionTimeout,
+    PermissionDeniedError,
+    RequestError,
+)
+from akatsuki_wasm.execution import MAX_ERRORS, limits_of, raise_row_errors, say, summarise, summarise_arguments
+from akatsuki_wasm.registry import policy
+from akatsuki_wasm.registry.journal import ExecutionRecord, Journal
+from akatsuki_wasm.registry.models import now
+from akatsuki_wasm.sandbox.plans import function_not_found
+from akatsuki_wasm.server import answers
+from akatsuki_wasm.server.call_arguments import bound_arguments
+from akatsuki_wasm.server.row_cache import Known, RowCache
+from akatsuki_wasm.server.threads import Threads
+from akatsuki_wasm.values.python import lower
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from uuid import UUID
+
+    from akatsuki_wasm.contracts import BatchCall, ExecutionResult, Limits, StoredModule, User
+    from akatsuki_wasm.execution import OnError
+    from akatsuki_wasm.pipeline import Pipeline
+    from akatsuki_wasm.registry.models import ExecutionStatus
+    from akatsuki_wasm.server.admission import Admission
+    from akatsuki_wasm.server.quotas import Quotas
+    from akatsuki_wasm.server.service import Service
+
+log = logging.getLogger(__name__)
+
+STOP_S = 5.0
+"""How long executions that were cancelled are waited for; they look every 30 ms."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExecuteRequest:
+    """One call as the client asks for it.
+
+    Attributes:
+        module_id: Which module.
+        function: snake_case or kebab-case.
+        args: By position, or by name, as JSON gave them.
+        timeout_ms: None for the module's own.
+        files: Bytes of image files by parameter; the name ``""`` is the function's first image parameter.
+        columns: The body is an Arrow stream of columns, which are applied as a batch; else None.
+        on_error: What becomes of rows of a batch that fail.
+        accept: The ``Accept`` header.
+    """
+
+    module_id: UUID
+    function: str
+    args: Sequence[Any] | Mapping[str, Any] = ()
+    timeout_ms: int | None = None
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    columns: bytes | None = None
+    on_error: OnError = "raise"
+    accept: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """How a call ended. Where it began, the history has it.
+
+    Attributes:
+        id: The history row's; None where the execution did not begin.
+        stored: The module.
+        media_type: Of the body.
+        body: The answer; empty where it failed.
+        result: What it cost, or None where it failed.
+        error: Why it failed, or None.
+    """
+
+    id: UUID | None
+    stored: StoredModule
+    media_type: str = answers.JSON
+    body: bytes = b""
+    result: ExecutionResult | None = None
+    error: Exception | None = None
+
+
+Waiter = tuple["asyncio.Future[Executed]", Executed]
+
+
+class Executions:
+    """Executes for all users of a process. Used on its event loop.
+
+    Args:
+        service: Settings, plugins, registry, admission and quotas.
+
+    Attributes:
+        rows: What is known of modules.
+        journal: Writes the history.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self._settings = service.settings
+        self._pipeline: Pipeline = service.workspace.pipeline
+        self._admission: Admission = service.admission
+        self._quotas: Quotas = service.quotas
+        self._loop = asyncio.get_running_loop()
+        self._threads = Threads(service.admission.slots.slots)
+        self._controls: set[Control] = set()
+        self.rows = RowCache(service.registry, service.settings.fresh_ms)
+        self.journal: Journal[Waiter] = Journal(service.registry.database, self._settled)
+
+    async def execute(self, user: User, request: ExecuteRequest, control: Control) -> Executed:
+        """Executes one call; what began is in the history when this returns.
+
+        Args:
+            user: Who asks.
+            request: What for.
+            control: Cancels it, such as when the client goes away.
+
+        Raises:
+            NotFoundError: There is no such module that the user may read, or no such function in it.
+            PermissionDeniedError: The user may not execute it, or it is not active.
+            RequestError: The time limit is out of its range.
+            QuotaError: The user has used up something.
+            OverloadedError: There is too much to do.
+            StorageError: The registry, or the history, failed.
+        """
+        self._admission.check_rate(user)
+        known = self.rows.get(user, request.module_id) or await self._read(user, request.module_id)
+        stored = known.stored
+        if not policy.allows(user, "execute", stored):
+            raise _denied(user, stored)
+        function = stored.manifest.function(request.function)
+        if function is None:
+            raise function_not_found(stored.manifest, request.function[:200])
+        limits = self._limits(stored, request.timeout_ms)
+        await self._admission.enter(user, stored.owner_type)
+        if control.cancelled:
+            self._admission.leave(user, stored.owner_type, 0.0)
+            raise ClientDisconnect
+        done: asyncio.Future[Executed] = self._loop.create_future()
+        self._controls.add(control)
+
+        def work() -> None:
+            began = time.perf_counter()
+            executed, record = self._execute(user, known, function, limits=limits, request=request, control=control)
+            seconds = 0.0 if record is None else record.execution_time_ms / 1e3
+            settled: AkatsukiError | None = None
+            if record is not None:
+                try:
+                    self.journal.submit(record, (done, executed))
+                except AkatsukiError as exc:
+                    settled = exc
+                    record = None
+            log.debug("%s.%s took %.3f ms", stored.name, function.name, (time.perf_counter() - began) * 1e3)
+            self._loop.call_soon_threadsafe(left, seconds, executed if record is None else None, settled)
+
+        def left(seconds: float, executed: Executed | None, error: AkatsukiError | None) -> None:
+            self._threads.done()
+            self._controls.discard(control)
+            self._admission.leave(user, stored.owner_type, seconds)
+            if executed is not None and not done.done():
+                if error is None:
+                    done.set_result(executed)
+                else:
+                    done.set_exception(error)
+
+        self._threads.run(work)
+        return await done
+
+    async def _read(self, user: User, module_id: UUID) -> Known:
+        read_at = time.monotonic()
+        known = await asyncio.to_thread(self.rows.read, user, module_id)
+        self.rows.put(user, known, read_at)
+        return known
+
+    def _limits(self, stored: StoredModule, timeout_ms: int | None) -> Limits:
+        if timeout_ms is not None and not MIN_TIMEOUT_MS <= timeout_ms <= MAX_TIMEOUT_MS:
+            raise RequestError(
+                f"timeoutMs is {timeout_ms}: expected {MIN_TIMEOUT_MS} to {MAX_TIMEOUT_MS}",
+                hint=f"Leave it out for the module's own, {stored.timeout_ms}.",
+            )
+        wanted = stored.timeout_ms if timeout_ms is None else timeout_ms
+        return limits_of(self._settings, stored, min(wanted, self._quotas.execution_limit_ms(stored)))
+
+    # ------------------------------------------------------------ on a thread
+
+    def _execute(
+        self, user: User, known: Known, function: Function, *, limits: Limits, request: ExecuteRequest, control: Control
+    ) -> tuple[Executed, ExecutionRecord | None]:
+        """Executes; the record is None where it did not begin, because the arguments do not fit."""
+        stored = known.stored
+        batch = request.columns is not None
+        try:
+            call, summary = _call(function, request)
+        except Exception as exc:  # noqa: BLE001 - answered as the error that it is
+            return Executed(None, stored, error=exc), None
+        execution_id, executed_at, started = uuid4(), now(), time.perf_counter()
+        error: Exception | None = None
+        result: ExecutionResult | None = None
+        media, body = answers.media_type(request.accept, function, batch=batch), b""
+        try:
+            result = self._pipeline.execute(known.executable, call, limits, control)
+            if isinstance(result.value, BatchValue):
+                if request.on_error == "raise":
+                    raise_row_errors(result.value)
+                errors = request.on_error == "collect"
+                body = answers.encode_batch(media, stored, function, result, errors=errors)
+            else:
+                body = answers.encode(media, stored, function, result)
+        except Exception as exc:  # noqa: BLE001 - recorded, then answered as the error that it is
+            error = exc
+        status: ExecutionStatus = (
+            "success" if error is None else "timeout" if isinstance(error, ExecutionTimeout) else "error"
+        )
+        record = ExecutionRecord(
+            id=execution_id,
+            module_id=stored.id,
+            user=user,
+            function_name=function.name,
+            status=status,
+            execution_time_ms=((time.perf_counter() - started) * 1e3 if result is None else result.execution_time_ms),
+            memory_used_bytes=0 if result is None else result.memory_used_bytes,
+            cache_hit=result is not None and result.cache_hit,
+            input_summary=summary,
+            output_summary="" if result is None else summarise(result.value),
+            error_message=None if error is None else say(error),
+            executed_at=executed_at,
+        )
+        return Executed(execution_id, stored, media, body, result, error), record
+
+    # ------------------------------------------------------------ ends
+
+    def _settled(self, waiters: Sequence[Waiter], error: AkatsukiError | None) -> None:
+        self._loop.call_soon_threadsafe(_settle, waiters, error)
+
+    def cancel_all(self) -> None:
+        """Asks all executions under way to stop."""
+        for control in list(self._controls):
+            control.cancel()
+
+    async def stop(self) -> None:
+        """Waits a moment for executions that were cancelled, then writes what the journal has."""
+        deadline = self._loop.time() + STOP_S
+        while self._controls and self._loop.time() < deadline:
+            await asyncio.sleep(0.02)
+        if not await asyncio.to_thread(self.journal.close):
+            log.error("the history of the last executions could not be written in time")
+        self._threads.stop()
+
+
+def _settle(waiters: Sequence[Waiter], error: AkatsukiError | None) -> None:
+    for future, executed in waiters:
+        if future.done():
+            continue
+        if error is None:
+            future.set_result(executed)
+        else:
+            future.set_exception(error)
+
+
+def _call(function: Function, request: ExecuteRequest) -> tuple[Call | BatchCall, str]:
+    """The call for the plugins, and its arguments for the history."""
+    values = bound_arguments(function, request)
+    if request.columns is not None:
+        from akatsuki_wasm.values.columns import is_batch, lower_batch
+
+        if not is_batch(function, values):
+            raise ArgumentError(
+                f"no argument of {function.name} is a column", hint="Name the stream's columns as its parameters."
+            )
+        call = lower_batch(function, values, max_errors=MAX_ERRORS[request.on_error])
+        return call, f"{call.rows} rows"
+    lowered = tuple(lower(param, value) for param, value in zip(function.params, values, strict=True))
+    return Call(function.name, lowered), summarise_arguments(function, lowered)
+
+
+def _denied(user: User, stored: StoredModule) -> PermissionDeniedError:
+    label = f"{stored.name}@{stored.version}"
+    if stored.status != "active":
+        return PermissionDeniedError(
+            f"{label} is {stored.status}: only active modules execute", hint="Its owner or an admin can enable it."
+        )
+    return PermissionDeniedError(f"{user.name} may not execute {label}", hint="Ask its owner to share it.")
