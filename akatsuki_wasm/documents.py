@@ -157,7 +157,7 @@ def stats_document(stats: ExecutionStats) -> dict[str, Any]:
     return {
         "count": stats.count,
         "byStatus": dict(stats.by_status),
-        "errors": stats.count - stats.by_status["success"],
+        "errors": dict(stats.errors),
         "successRate": stats.success_rate,
         "p50Ms": stats.p50_ms,
         "p95Ms": stats.p95_ms,

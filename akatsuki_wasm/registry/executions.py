@@ -139,6 +139,7 @@ class WasmExecutionRepository:
         limit: int = 50,
         status: ExecutionStatus | None = None,
         after: Cursor | None = None,
+        own: bool = False,
     ) -> list[WasmExecution]:
         """Executions of one module that the user may see, newest first.
 
@@ -147,8 +148,11 @@ class WasmExecutionRepository:
             limit: At most so many.
             status: Only these.
             after: `executed_at` and id of the last execution of the page before.
+            own: Only the user's own, also of an admin.
         """
-        return self._list(WasmExecution.module_id == _id(module), limit, status, after)
+        of_module = WasmExecution.module_id == _id(module)
+        whose = WasmExecution.executor_id == self.user.id if own else true()
+        return self._list(of_module & whose, limit, status, after)
 
     def list_own(
         self, *, limit: int = 50, status: ExecutionStatus | None = None, after: Cursor | None = None

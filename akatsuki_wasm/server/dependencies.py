@@ -63,3 +63,12 @@ async def _service(request: Request) -> Service:
 TheService = Annotated[Service, Depends(_service)]
 Caller = Annotated[User, Depends(caller_of)]
 Admin = Annotated[User, Depends(admin_of)]
+
+
+async def within_rate(service: TheService, user: Caller) -> None:
+    """Counts one request of a user.
+
+    Raises:
+        QuotaError: They are too many in too short a time.
+    """
+    service.admission.check_rate(user)

@@ -6,15 +6,14 @@ front of the service, or a person who reads the request, may take the first.
 
 from __future__ import annotations
 
-import json
 import math
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
-from starlette.requests import ClientDisconnect
 
-from akatsuki_wasm.errors import RequestError, RequestTooLargeError
+from akatsuki_wasm.errors import RequestError
+from akatsuki_wasm.server.bodies import parse_object, read_body
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,15 +46,7 @@ async def read_json(request: Request, model: type[B], *, limit: int = MAX_JSON_B
         RequestTooLargeError: It is larger than `limit` bytes.
     """
     insist_on_json(request.headers)
-    body = bytearray()
-    try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > limit:
-                raise RequestTooLargeError(f"the body is larger than {limit:,} bytes", hint="Send less.")
-    except ClientDisconnect as exc:
-        raise RequestError("the client went away before the body had arrived", hint="Send it again.") from exc
-    return parse_json(bytes(body), model)
+    return parse_json(await read_body(request, limit), model)
 
 
 def insist_on_json(headers: Mapping[str, str]) -> None:
@@ -83,7 +74,7 @@ def parse_json(data: bytes, model: type[B], *, where: str = "the body") -> B:
     Raises:
         RequestError: It is not; the first problem is named.
     """
-    check_document(load_json(data, where), where)
+    check_document(parse_object(data, where), where)
     try:
         return model.model_validate_json(data)
     except ValidationError as exc:
@@ -96,44 +87,8 @@ def _lower(text: str) -> str:
     return f"{text[:1].lower()}{text[1:]}"
 
 
-def load_json(data: bytes, where: str = "the body") -> Any:
-    """JSON by the letter: no key twice, no ``NaN``, no number beyond a float.
-
-    Raises:
-        RequestError: It is no such document.
-    """
-    try:
-        return json.loads(data.decode(), object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite)
-    except UnicodeDecodeError as exc:
-        raise RequestError(f"{where} is not UTF-8", hint=_HINT) from exc
-    except RecursionError as exc:
-        raise RequestError(f"{where} is nested too deeply", hint=_HINT) from exc
-    except ValueError as exc:
-        raise RequestError(f"{where} is not JSON: {str(exc)[:200]}", hint=_HINT) from exc
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
-            raise ValueError(f"the key {key[:80]!r} is given twice")
-        found[key] = value
-    return found
-
-
-def _refuse(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number of JSON")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"{text[:40]} is too large for a number")
-    return number
-
-
 def check_document(document: Any, where: str = "the body") -> None:
-    """Refuses what a database cannot keep: NUL and halves of surrogate pairs in texts, endless nesting.
+    """Refuses what a database cannot keep: NUL and halves of surrogate pairs, endless numbers and nesting.
 
     Raises:
         RequestError: It has such.
@@ -150,6 +105,8 @@ def check_document(document: Any, where: str = "the body") -> None:
                 inner += value
             elif isinstance(value, str) and ("\0" in value or not _is_unicode(value)):
                 raise RequestError(f"a text in {where} has NUL or half a surrogate pair", hint="Leave it out.")
+            elif isinstance(value, float) and not math.isfinite(value):
+                raise RequestError(f"a number in {where} is too large", hint="Send it as a text.")
         level = inner
     raise RequestError(f"{where} is nested more than {MAX_DEPTH} deep", hint="Nest it less.")
 

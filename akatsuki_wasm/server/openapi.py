@@ -54,7 +54,6 @@ def describes(
     body: type[BaseModel] | dict[str, Any] | None = None,
     example: Any = None,
     public: bool = False,
-    key: bool = False,
 ) -> dict[str, Any]:
     """What goes into an endpoint's ``openapi_extra``.
 
@@ -63,22 +62,10 @@ def describes(
         body: The JSON that it reads, or a whole ``content`` object for another kind of body.
         example: Of the JSON body.
         public: Whether it needs no token.
-        key: Whether it takes an ``Idempotency-Key``.
     """
     extra: dict[str, Any] = {"x-problems": sorted({*statuses, *(() if public else _ALWAYS)}), "x-public": public}
     if body is not None:
         extra["requestBody"] = {"required": True, "content": _content(body, example)}
-    if key:
-        extra["parameters"] = [
-            {
-                "name": "Idempotency-Key",
-                "in": "header",
-                "required": False,
-                "description": "Of the client's choice, such as a UUID: the same request with the same key is done "
-                "once, and answered alike for 24 hours, with the header Idempotent-Replay.",
-                "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
-            }
-        ]
     return extra
 
 

@@ -38,14 +38,6 @@ class Problem(Document):
     retry_after: float | None = Field(default=None, description="Seconds after which asking again may help.")
 
 
-class Person(Document):
-    """Who asks."""
-
-    id: UUID
-    name: str
-    is_admin: bool
-
-
 class ParameterDocument(Document):
     """A parameter of a function."""
 
@@ -148,7 +140,7 @@ class StatsDocument(Document):
 
     count: int = NonNegative
     by_status: StatusCounts
-    errors: int = Field(ge=0, description="All but the successful ones.")
+    errors: dict[str, int] = Field(description="How many failed, by the code of the error.")
     success_rate: float | None = Field(description="From 0 to 1; null without executions.")
     p50_ms: float | None = Field(description="Median time of the successful ones, milliseconds.")
     p95_ms: float | None = Field(description="95th percentile of the same.")
