@@ -32,6 +32,8 @@ COMMANDS = {
     "plugins": (f"{_HERE}.plugins:plugins", "List plugins, start a new one."),
     "eval": (f"{_HERE}.eval:evaluate", "Measure how well a generator turns prompts into right modules."),
     "db": (f"{_HERE}.db:db", "Migrate and inspect the registry's database."),
+    "serve": (f"{_HERE}.serve:serve", "Serve the registry over HTTP."),
+    "token": (f"{_HERE}.token:token", "Make tokens for the service."),
     "toolchain": (f"{_HERE}.toolchain:toolchain", "Install Rust for wasm32, or see what is there."),
     "crates": (f"{_HERE}.crates:crates", "List the crates that modules may use, fetch and pin their sources."),
     "doctor": (f"{_HERE}.doctor:doctor", "Check that everything works and say what to do."),
