@@ -106,9 +106,8 @@ def _image(record: Any, media: str) -> bytes:
     image = to_pil(record)
     kind = _IMAGES[media]
     if kind == "JPEG":  # it has no transparency
-        opaque = Image.new("RGB", image.size, "white")
-        opaque.paste(image, mask=image.getchannel("A"))
-        image = opaque
+        rgba, image = image.convert("RGBA"), Image.new("RGB", image.size, "white")
+        image.paste(rgba, mask=rgba.getchannel("A"))
     buffer = io.BytesIO()
     try:
         image.save(buffer, kind, **_OPTIONS[kind])
