@@ -117,6 +117,7 @@ class Executions:
         self._pipeline: Pipeline = service.workspace.pipeline
         self._admission: Admission = service.admission
         self._quotas: Quotas = service.quotas
+        self._metrics = service.metrics
         self._loop = asyncio.get_running_loop()
         self._threads = Threads(service.admission.slots.slots)
         self._controls: set[Control] = set()
@@ -161,6 +162,7 @@ class Executions:
             seconds = 0.0 if record is None else record.execution_time_ms / 1e3
             settled: AkatsukiError | None = None
             if record is not None:
+                self._metrics.execution(record.status, seconds)
                 try:
                     self.journal.submit(record, (done, executed))
                 except AkatsukiError as exc:
@@ -246,6 +248,7 @@ class Executions:
     # ------------------------------------------------------------ ends
 
     def _settled(self, waiters: Sequence[Waiter], error: AkatsukiError | None) -> None:
+        self._metrics.batch(len(waiters))
         self._loop.call_soon_threadsafe(_settle, waiters, error)
 
     def cancel_all(self) -> None:

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import ipaddress
 import logging
-import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
 from akatsuki_wasm.errors import OverloadedError, StorageError
-from akatsuki_wasm.sandbox.base import open_sandboxes
 from akatsuki_wasm.server import metrics
 from akatsuki_wasm.server.dependencies import Admin, TheService, admin_of
+from akatsuki_wasm.server.levels import cache_document
 from akatsuki_wasm.server.openapi import describes
 from akatsuki_wasm.server.schemas import CacheDocument, HealthDocument
-
-if TYPE_CHECKING:
-    from akatsuki_wasm.server.service import Service
 
 log = logging.getLogger(__name__)
 router = APIRouter()
@@ -96,22 +92,3 @@ def is_local(request: Request) -> bool:
 async def cache(_: Admin) -> Any:
     """Figures of the process that answers, since it started."""
     return cache_document()
-
-
-def cache_document() -> dict[str, Any]:
-    """Figures of all caches of compiled modules in this process, summed up."""
-    figures = [each.statistics for each in open_sandboxes()]
-    names = ("hits", "misses", "evictions", "modules", "capacity", "bytes")
-    found = {name: sum(getattr(each, name) for each in figures) for name in names}
-    asked = found["hits"] + found["misses"]
-    return {"process": os.getpid(), **found, "hitRate": found["hits"] / asked if asked else None}
-
-
-def watch_levels(service: Service) -> None:
-    """Adds what `/metrics` reads when it is asked."""
-    for name in ("hits", "misses", "evictions", "modules", "bytes"):
-        service.metrics.level(
-            f"akatsuki_module_cache_{name}",
-            f"Cache of compiled modules: {name}.",
-            lambda name=name: cache_document()[name],  # type: ignore[misc]  # mypy sees no default of a lambda
-        )

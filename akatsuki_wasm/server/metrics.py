@@ -57,12 +57,6 @@ class Metrics:
             buckets=_SECONDS,
             registry=registry,
         )
-        self._refusals = Counter(
-            "akatsuki_refusals",
-            "Executions that did not begin, by the code of the problem.",
-            ("code",),
-            registry=registry,
-        )
         self._batches = Histogram(
             "akatsuki_journal_batch_rows",
             "Executions that were recorded in one transaction.",
@@ -70,7 +64,6 @@ class Metrics:
             registry=registry,
         )
         self._levels: list[tuple[Gauge, Callable[[], float]]] = []
-        self._level_names: dict[str, Gauge] = {}
         self._refreshed = 0.0
         # `labels` locks and looks up; these are looked up once.
         self._known_requests: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
@@ -99,10 +92,6 @@ class Metrics:
         counter, histogram = found
         counter.inc()
         histogram.observe(seconds)
-
-    def refusal(self, code: str) -> None:
-        """Counts an execution that did not begin, by the stable code of its error."""
-        self._refusals.labels(code).inc()
 
     def batch(self, rows: int) -> None:
         """Counts a transaction of the journal."""

@@ -10,6 +10,7 @@ from akatsuki_wasm.server.admission import Admission
 from akatsuki_wasm.server.admission_turns import UPLOADS_AT_ONCE, USER_UPLOADS_AT_ONCE, Turns
 from akatsuki_wasm.server.execution import Executions
 from akatsuki_wasm.server.identity import Identity
+from akatsuki_wasm.server.levels import watch_levels
 from akatsuki_wasm.server.metrics import Metrics
 from akatsuki_wasm.server.quotas import Quotas
 from akatsuki_wasm.server.readiness import Readiness
@@ -75,6 +76,7 @@ class Service:
     async def start(self) -> None:
         """Begins what needs the running event loop."""
         self._executions = Executions(self)
+        watch_levels(self)
 
     @property
     def executions(self) -> Executions:
