@@ -15,6 +15,7 @@ import uvicorn
 from akatsuki_wasm.config import Settings, load_settings
 from akatsuki_wasm.contracts import User
 from akatsuki_wasm.server.app import create_app
+from akatsuki_wasm.server.protocol import GuardedProtocol
 from akatsuki_wasm.server.service import Service
 
 if TYPE_CHECKING:
@@ -71,7 +72,9 @@ def running(*, plugins: Any = (), **settings: Any) -> Iterator[Running]:
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(create_app(open_service), log_level="warning", timeout_graceful_shutdown=20)
+        config = uvicorn.Config(
+            create_app(open_service), http=GuardedProtocol, ws="none", log_level="warning", timeout_graceful_shutdown=20
+        )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=lambda: server.run(sockets=[listener]), name="service")
         thread.start()
