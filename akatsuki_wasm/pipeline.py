@@ -136,7 +136,7 @@ class Pipeline:
         from akatsuki_wasm.checks import check_module
 
         module = ExecutableModule(
-            artifact.digest, artifact.manifest, lambda: artifact.wasm, name, built_here=artifact.source is not None
+            artifact.digest, artifact.manifest, lambda: artifact.wasm, name, built_here="build" in artifact.provenance
         )
 
         def execute(call: Call | BatchCall, limits: Limits) -> ExecutionResult:
