@@ -15,6 +15,7 @@ from akatsuki_wasm.registry import naming, stored_bytes, validation
 from akatsuki_wasm.registry.acting import UPKEEP
 from akatsuki_wasm.registry.blobs import DEFAULT_GARBAGE_AGE, BlobStore, digest_of
 from akatsuki_wasm.registry.database import Database, parse_url
+from akatsuki_wasm.registry.designs import DesignRepository
 from akatsuki_wasm.registry.executions import WasmExecutionRepository
 from akatsuki_wasm.registry.generations import GenerationRepository
 from akatsuki_wasm.registry.models import DEFAULT_MAX_MEMORY_PAGES, WasmModule, now
@@ -31,7 +32,7 @@ log = logging.getLogger(__name__)
 _ATTEMPTS = 5
 """Tries to insert a row while others store the same name at the same time, where the database lets them."""
 
-_BLOBS_LOCK = "akatsuki:blobs"
+BLOBS_LOCK = "akatsuki:blobs"
 
 
 class Registry:
@@ -80,6 +81,10 @@ class Registry:
     def generations(self, user: User) -> GenerationRepository:
         """The generations as `user` may see them."""
         return GenerationRepository(self, user)
+
+    def designs(self, user: User) -> DesignRepository:
+        """The designs that the service was asked for, as `user` may see them."""
+        return DesignRepository(self, user)
 
     # ------------------------------------------------------------ storing
 
@@ -138,7 +143,7 @@ class Registry:
             )
             try:
                 with self.database.write(target.user) as session:
-                    self.database.serialize(session, _BLOBS_LOCK, *stored_bytes.lock_of(target))
+                    self.database.serialize(session, BLOBS_LOCK, *stored_bytes.lock_of(target))
                     stored_bytes.check(session, target, len(artifact.wasm))
                     for digest, data in zip(digests, blobs, strict=True):
                         if not self.blobs.exists(digest):  # collected as garbage since, and not again under this lock
@@ -221,7 +226,7 @@ class Registry:
         before = now() - older_than
         old = {each.digest for each in self.blobs.list() if each.modified < before}
         with self.database.write(UPKEEP) as session:
-            self.database.serialize(session, _BLOBS_LOCK)
+            self.database.serialize(session, BLOBS_LOCK)
             source = WasmModule.provenance["source_digest"].as_string()
             for digest, source_digest in session.execute(select(WasmModule.digest, source)):
                 old -= {digest, source_digest}
