@@ -31,7 +31,7 @@ COMMANDS = {
     "pipeline": (f"{_HERE}.pipeline:pipeline", "Run notebooks from prompt to result."),
     "plugins": (f"{_HERE}.plugins:plugins", "List plugins, start a new one."),
     "eval": (f"{_HERE}.eval:evaluate", "Measure how well a generator turns prompts into right modules."),
-    "db": (f"{_HERE}.db:db", "Migrate and inspect the registry's database."),
+    "db": (f"{_HERE}.db:db", "Migrate, inspect and copy the registry's database."),
     "serve": (f"{_HERE}.serve:serve", "Serve the registry over HTTP."),
     "token": (f"{_HERE}.token:token", "Make tokens for the service."),
     "toolchain": (f"{_HERE}.toolchain:toolchain", "Install Rust for wasm32, or see what is there."),

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from io import StringIO
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, inspect, text
 
 from akatsuki_wasm.errors import StorageError
 from akatsuki_wasm.registry import postgresql
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 REVISIONS = ("akatsuki_0001", "akatsuki_0002", "akatsuki_0003", "akatsuki_0004", "akatsuki_0005", "akatsuki_0006")
 """All migrations, oldest first. Kept here too, so that opening an up-to-date registry need not import Alembic."""
@@ -48,11 +53,28 @@ def pending(revision: str | None, place: str) -> tuple[str, ...]:
 def upgrade(connection: Connection, revision: str = "head") -> None:
     """Applies migrations up to `revision` in the connection's transaction."""
     from alembic import command
+
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+
+
+def sql(dialect_name: str, after: str | None) -> str:
+    """The SQL of the migrations after a revision, with what keeps count of them, as `upgrade` would send it."""
+    from alembic import command
+
+    text = StringIO()
+    config = _config(output_buffer=text)
+    config.attributes["dialect_name"] = dialect_name
+    command.upgrade(config, f"{after}:head" if after else "head", sql=True)
+    return text.getvalue()
+
+
+def _config(**options: Any) -> Config:
     from alembic.config import Config
 
-    config = Config()
+    config = Config(**options)
     # Alembic interpolates "%" in its options as configparser does.
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
-    config.attributes["connection"] = connection
-    command.upgrade(config, revision)
+    return config

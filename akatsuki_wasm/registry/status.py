@@ -26,10 +26,12 @@ class RegistryStatus:
         modules: Distinct names with their owners.
         versions: Rows of modules.
         executions: Rows of the history.
-        generations: Rows of generations.
+        generations: Rows of generations. None as the others where the login on a server may not act for users.
         database_bytes: Size of SQLite's file with its log, or None elsewhere.
         blobs: Stored blobs.
         blob_bytes: Their bytes.
+        role: The role of the login on a server; None for SQLite.
+        bypass: Why row-level security cannot hold that role, in words; None where it holds it, and for SQLite.
     """
 
     database_url: str
@@ -37,13 +39,15 @@ class RegistryStatus:
     revision: str | None
     head: str
     pending: tuple[str, ...]
-    modules: int = 0
-    versions: int = 0
-    executions: int = 0
-    generations: int = 0
+    modules: int | None = 0
+    versions: int | None = 0
+    executions: int | None = 0
+    generations: int | None = 0
     database_bytes: int | None = None
     blobs: int = 0
     blob_bytes: int = 0
+    role: str | None = None
+    bypass: str | None = None
 
 
 def status_of(database: Database, blobs: BlobStore) -> RegistryStatus:
@@ -54,8 +58,11 @@ def status_of(database: Database, blobs: BlobStore) -> RegistryStatus:
     """
     revision = database.revision()
     pending = schema.pending(revision, database.place)
-    counts = dict.fromkeys(("modules", "versions", "executions", "generations"), 0)
-    if not pending:
+    login = None if database.is_sqlite else database.login()
+    counts: dict[str, int | None] = dict.fromkeys(("modules", "versions", "executions", "generations"), 0)
+    if login is not None and not pending and not login.may_act:
+        counts = dict.fromkeys(counts)
+    elif not pending:
         names = select(WasmModule.owner_id, WasmModule.module_name).distinct().subquery()
         with database.read(UPKEEP) as session:
             counts = {
@@ -74,6 +81,8 @@ def status_of(database: Database, blobs: BlobStore) -> RegistryStatus:
         database_bytes=_file_bytes(database),
         blobs=len(sizes),
         blob_bytes=sum(sizes),
+        role=None if login is None else login.role,
+        bypass=None if login is None else login.bypass,
         **counts,
     )
 

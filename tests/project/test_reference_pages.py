@@ -118,7 +118,11 @@ def test_json_documents_have_the_keys_that_are_described(tmp_path: Path, monkeyp
     for command, described in others.items():
         if command in ("toolchain install", "pipeline run", "crates lock"):  # they change the machine, or take long
             continue
-        words = command.split() + {"plugins new": ["my-plugin"], "verify": ["pricing"]}.get(command, [])
+        words = command.split() + {
+            "plugins new": ["my-plugin"],
+            "verify": ["pricing"],
+            "db copy": ["--to", f"sqlite:///{tmp_path / 'copy' / 'registry.db'}"],
+        }.get(command, [])
         document = run(*words)
         first = document[0] if isinstance(document, list) else document
         wanted = first.keys() if command != "doctor" else [*first, *first["checks"][0]]

@@ -12,6 +12,7 @@ connection = attributes.get("connection")
 context.configure(
     connection=connection,
     dialect_name=attributes.get("dialect_name"),
+    dialect_opts={"paramstyle": "named"},  # in written SQL a "%" is one
     target_metadata=Base.metadata,
     version_table=VERSION_TABLE,
     # SQLite's DDL is transactional when nobody commits behind its back; `database` makes sure of that.
