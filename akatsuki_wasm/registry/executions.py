@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from sqlalchemy import ColumnElement, func, select, true
 from sqlalchemy.orm import joinedload
@@ -17,7 +17,7 @@ from sqlalchemy.orm import joinedload
 from akatsuki_wasm.errors import NotFoundError, StorageError
 from akatsuki_wasm.registry import keyset, policy
 from akatsuki_wasm.registry.acting import UPKEEP
-from akatsuki_wasm.registry.execution_rows import ExecutionRecord, prepare, write
+from akatsuki_wasm.registry.execution_rows import ExecutionRecord, execution_id, prepare, write
 from akatsuki_wasm.registry.models import ExecutionStatus, WasmExecution, WasmModule, now
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
     from akatsuki_wasm.contracts import User
     from akatsuki_wasm.registry.registry import Registry
+
+PERCENTILES_OF = 10_000
+"""Percentiles are of so many executions at most, the newest: what was long ago says little about now."""
 
 Cursor = tuple["datetime", UUID]
 """`executed_at` and id of an execution: where a page ends."""
@@ -48,7 +51,8 @@ class ExecutionStats:
     Attributes:
         count: All executions.
         by_status: How many of ``success``, ``error`` and ``timeout``.
-        p50_ms: Median time of the successful ones, by nearest rank, milliseconds; None without any.
+        p50_ms: Median time of the newest `PERCENTILES_OF` successful ones, by nearest rank, milliseconds; None without
+            any.
         p95_ms: 95th percentile of the same.
         errors: How many of each kind failed, by the error's ``code``; by the status where that is not known.
     """
@@ -111,7 +115,7 @@ class WasmExecutionRepository:
             The row's id.
         """
         record = ExecutionRecord(
-            id=uuid4(),
+            id=execution_id(),
             module_id=_id(module),
             user=self.user,
             function_name=function_name,
@@ -197,12 +201,12 @@ class WasmExecutionRepository:
                 by_status[status] += count
                 if status != "success":
                     errors[code or status] = errors.get(code or status, 0) + count
-            successes = by_status["success"]
+            times = _recent_times(session, seen)
             return ExecutionStats(
                 count=sum(by_status.values()),
                 by_status=by_status,
-                p50_ms=_percentile(session, seen, successes, 0.5),
-                p95_ms=_percentile(session, seen, successes, 0.95),
+                p50_ms=_percentile(times, 0.5),
+                p95_ms=_percentile(times, 0.95),
                 errors=errors,
             )
 
@@ -228,21 +232,20 @@ class WasmExecutionRepository:
             return list(session.scalars(query).all())
 
 
-def _percentile(session: Session, seen: ColumnElement[bool], successes: int, fraction: float) -> float | None:
-    """By nearest rank, counted from the nearer end."""
-    if not successes:
-        return None
-    rank = max(math.ceil(fraction * successes), 1)
-    descends = rank * 2 > successes
-    time = WasmExecution.execution_time_ms
-    return session.scalar(
-        # A success has no code: said here so that the index is in the order of the times.
-        select(time)
-        .where(seen, WasmExecution.status == "success", WasmExecution.error_code.is_(None))
-        .order_by(time.desc() if descends else time)
-        .offset(successes - rank if descends else rank - 1)
-        .limit(1)
+def _recent_times(session: Session, seen: ColumnElement[bool]) -> list[float]:
+    """Times of the newest successes, milliseconds, sorted."""
+    newest = (
+        select(WasmExecution.execution_time_ms)
+        .where(seen, WasmExecution.status == "success")
+        .order_by(WasmExecution.executed_at.desc())
+        .limit(PERCENTILES_OF)
     )
+    return sorted(session.scalars(newest))
+
+
+def _percentile(times: list[float], fraction: float) -> float | None:
+    """By nearest rank."""
+    return times[max(math.ceil(fraction * len(times)), 1) - 1] if times else None
 
 
 def _id(module: HasId | UUID | None) -> UUID | None:

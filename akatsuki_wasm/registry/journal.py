@@ -20,6 +20,7 @@ from akatsuki_wasm.registry.execution_rows import (
     ExecutionRecord,
     Prepared,
     driver_of,
+    execution_id,
     light,
     prepare,
     sqlite_failure,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from akatsuki_wasm.registry.database import Database
 
-__all__ = ["MAX_WAITING", "ExecutionRecord", "Journal"]
+__all__ = ["MAX_WAITING", "ExecutionRecord", "Journal", "execution_id"]
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,9 @@ def upgrade() -> None:
     """Adds the column and the index."""
     op.add_column("wasm_executions", sa.Column("error_code", sa.String(64), nullable=True))
     op.create_index(
-        FIGURES, "wasm_executions", ["module_id", "status", "error_code", "execution_time_ms", "executor_id"]
+        FIGURES,
+        "wasm_executions",
+        ["module_id", "status", "executed_at", "executor_id", "error_code", "execution_time_ms"],
     )
 
 
