@@ -17,3 +17,10 @@ def service() -> Iterator[Running]:
     """A running service with an empty registry of its own."""
     with running() as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def one_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A running service for all tests of a file, which must not mind what the others stored in it."""
+    with running(data_dir=tmp_path_factory.mktemp("registry"), user_rate=None) as found:
+        yield found

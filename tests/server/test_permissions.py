@@ -12,16 +12,15 @@ from sqlalchemy import select
 from akatsuki_wasm.contracts import OWNER_TYPES, OwnerType, Status, User
 from akatsuki_wasm.registry import WasmModule, policy, validation
 from akatsuki_wasm.registry.acting import UPKEEP
-from akatsuki_wasm.registry.policy import Operation
 from akatsuki_wasm.server.executor_api import PATH
 
 from .api_kit import adding, parts
-from .server_kit import is_problem, running
+from .server_kit import is_problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import httpx
+
+    from akatsuki_wasm.registry.policy import Operation
 
     from .server_kit import Running
 
@@ -38,12 +37,6 @@ READS = (
     "/api/modules/resolve?operation=read&reference={id}",
     "/api/executions?module={id}",
 )
-
-
-@pytest.fixture(scope="module")
-def one_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with running(data_dir=tmp_path_factory.mktemp("registry"), user_rate=None) as found:
-        yield found
 
 
 def make(service: Running, user: User) -> dict[tuple[Any, ...], WasmModule]:
@@ -139,7 +132,7 @@ def test_lists(one_service: Running, admin: bool) -> None:
         for access, wanted in {"readable": readable, "executable": executable, "own": own}.items():
             found, cursor = [], ""
             while cursor is not None:
-                query = {"access": access, "limit": 200, **({"cursor": cursor} if cursor else {})}
+                query: dict[str, str | int] = {"access": access, "limit": 200, **({"cursor": cursor} if cursor else {})}
                 page = client.get("/api/modules", params=query).json()
                 found += [item["id"] for item in page["items"]]
                 cursor = page["nextCursor"]
