@@ -20,12 +20,14 @@ from _machine import facts
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "benchmarks.md"
+NOT_RUN = {"run.py", "load.py"}
+"""This program, and the load test of the service, which takes ten minutes for each of its ways."""
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 
 def main() -> int:
     """Runs the programs in order of their names, each under a heading; 1 when one of them failed."""
-    known = {path.stem: path for path in sorted(HERE.glob("[!_]*.py")) if path.name != "run.py"}
+    known = {path.stem: path for path in sorted(HERE.glob("[!_]*.py")) if path.name not in NOT_RUN}
     wanted = _arguments(known)
     machine = facts()
     for name, value in machine.items():
