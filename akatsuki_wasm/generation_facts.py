@@ -74,13 +74,13 @@ def storable(text: str) -> str:
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def _clean(value: Any) -> Any:
+def storable_json(value: Any) -> Any:
     """JSON-able facts whose texts can all be stored: a server and a plugin choose names too."""
     if isinstance(value, str):
         return storable(value)
     if isinstance(value, dict):
-        return {storable(str(name)): _clean(each) for name, each in value.items()}
-    return [_clean(each) for each in value] if isinstance(value, list | tuple) else value
+        return {storable(str(name)): storable_json(each) for name, each in value.items()}
+    return [storable_json(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def attempts_facts(
@@ -107,7 +107,7 @@ def attempts_facts(
         if attempt.source is not None:
             before = attempt.source.rust
         facts["cut"] = room.cut
-        found.append(_clean(facts))
+        found.append(storable_json(facts))
     return found
 
 
@@ -244,7 +244,7 @@ def request_facts(request: GenerationRequest, attempts: Sequence[Attempt], **mor
         "crates": [asdict(each) for each in request.crates],
         **more,
     }
-    cleaned: dict[str, Any] = _clean(facts)
+    cleaned: dict[str, Any] = storable_json(facts)
     return cleaned
 
 
@@ -291,7 +291,7 @@ def record_generation(
             model=storable((exchange.model if exchange else request.model) or "") or None,
             source_name=request.name or (storable(last.name)[:MAX_NAME] if last else None),
             attempts=facts,
-            usage=_clean(dict(last.usage)) if last else None,
+            usage=storable_json(dict(last.usage)) if last else None,
             error_message=None if error is None else _reason(error),
             module=stored,
             digest=digest,

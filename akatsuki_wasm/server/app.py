@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 
 from akatsuki_wasm.errors import AkatsukiError, NotFoundError, RequestError
 from akatsuki_wasm.server import (
+    design_api,
     executions_api,
     executor_api,
     health_api,
@@ -34,6 +35,7 @@ def _routers() -> list[APIRouter]:
     """All routers; each file of endpoints has one."""
     return [
         executor_api.router,
+        design_api.router,
         modules_api.router,
         upload_api.router,
         executions_api.router,

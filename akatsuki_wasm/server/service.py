@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Self
 
 from akatsuki_wasm.errors import OverloadedError
 from akatsuki_wasm.registry.acting import UPKEEP
 from akatsuki_wasm.server.admission import Admission
 from akatsuki_wasm.server.admission_turns import UPLOADS_AT_ONCE, USER_UPLOADS_AT_ONCE, Turns
+from akatsuki_wasm.server.design_events import DesignFeed
+from akatsuki_wasm.server.designs import Designs
 from akatsuki_wasm.server.execution import Executions
 from akatsuki_wasm.server.identity import Identity
 from akatsuki_wasm.server.levels import watch_levels
@@ -46,6 +49,8 @@ class Service:
         self.quotas = Quotas(workspace.settings, workspace.registry.database)
         self.admission = Admission(workspace.settings, self.quotas.spent)
         self._executions: Executions | None = None
+        self.designs = Designs(workspace)
+        self.design_feed = DesignFeed(workspace.registry)
         self.uploads = Turns("uploads", UPLOADS_AT_ONCE, USER_UPLOADS_AT_ONCE)
         workspace.stored_bytes_limit = self.quotas.stored_bytes  # for all workspaces that are made of this one
 
@@ -76,6 +81,7 @@ class Service:
     async def start(self) -> None:
         """Begins what needs the running event loop."""
         self._executions = Executions(self)
+        self.designs.start()
         watch_levels(self)
 
     @property
@@ -92,6 +98,8 @@ class Service:
         """
         self.stopping = True
         self.admission.stop()
+        self.designs.begin_stop()
+        self.design_feed.stop()
 
     def cancel_running(self) -> None:
         """Called on the event loop when that time is over: cancels executions and designs that still run.
@@ -100,6 +108,7 @@ class Service:
         """
         if self._executions is not None:
             self._executions.cancel_all()
+        self.designs.cancel_running()
 
     async def stop(self) -> None:
         """Ends or cancels what is under way, writes what is to be written, and closes the registry."""
@@ -107,5 +116,6 @@ class Service:
         self.cancel_running()
         if self._executions is not None:
             await self._executions.stop()
+        await asyncio.to_thread(self.designs.stop)
         await self.identity.close()
         self.workspace.close()
