@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import time
+from time import monotonic as now
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
@@ -68,7 +68,6 @@ class KeySet:
         self._tried: float | None = None
         self._failure = ""
         self._fetching: asyncio.Task[None] | None = None
-        self._clock: Callable[[], float] = time.monotonic
 
     async def key(self, key_id: str | None, algorithm: str) -> jwt.PyJWK | None:
         """The key that a token names, or None where there is no such key.
@@ -81,15 +80,13 @@ class KeySet:
             ServiceError: The keys cannot be had, so that it cannot be told.
         """
         found = self._find(key_id, algorithm)
-        now = self._clock()
-        age = None if self._fetched is None else now - self._fetched
+        age = None if self._fetched is None else now() - self._fetched
         if age is None or age > STALE_S or found is None:
             await self._fetch()  # nothing can be said without it
             found = self._find(key_id, algorithm)
         elif age > FRESH_S:
             self._begin()  # in the background: what is known serves meanwhile
-        now = self._clock()
-        if self._fetched is None or now - self._fetched > STALE_S or (found is None and self._failure):
+        if self._fetched is None or now() - self._fetched > STALE_S or (found is None and self._failure):
             raise ServiceError(
                 f"the keys that tokens are checked with cannot be had: {self._failure}",
                 hint="Ask again; tell who runs the service if it lasts.",
@@ -112,10 +109,9 @@ class KeySet:
 
     def _begin(self) -> asyncio.Task[None] | None:
         if self._fetching is None:
-            now = self._clock()
-            if self._tried is not None and now - self._tried < REFETCH_S:
+            if self._tried is not None and now() - self._tried < REFETCH_S:
                 return None
-            self._tried = now
+            self._tried = now()
             self._fetching = asyncio.get_running_loop().create_task(self._fetch_now(), name="jwks")
         return self._fetching
 
@@ -129,13 +125,18 @@ class KeySet:
         finally:
             self._fetching = None
         before, self._keys = self._keys, keys
-        self._fetched = self._clock()
+        self._fetched = now()
         self._failure = ""
         if (
             any(keys[name].key != key.key for name, key in before.items() if name in keys)
             or before.keys() - keys.keys()
         ):
             self._changed()
+
+    @property
+    def is_fetching(self) -> bool:
+        """Whether a fetch is under way."""
+        return self._fetching is not None
 
     async def close(self) -> None:
         """Ends a fetch that is under way."""
@@ -192,12 +193,12 @@ async def _download(url: str) -> bytes:
     async with (
         asyncio.timeout(FETCH_S),
         httpx.AsyncClient(timeout=FETCH_S) as client,
-        client.stream("GET", url, headers={"Accept": "application/json"}) as response,
+        client.stream("GET", url, headers={"Accept": "application/json", "Accept-Encoding": "identity"}) as response,
     ):
-        if response.status_code != 200:
+        if response.status_code != 200 or "content-encoding" in response.headers:
             raise ValueError(f"it answered {response.status_code}")
         data = bytearray()
-        async for part in response.aiter_bytes():
+        async for part in response.aiter_raw():  # not unpacked: a few bytes would become very many
             data += part
             if len(data) > MAX_BYTES:
                 raise ValueError(f"it is larger than {MAX_BYTES} bytes")

@@ -15,6 +15,7 @@ from akatsuki_wasm.errors import AkatsukiError, AuthenticationError
 from akatsuki_wasm.html import render
 from akatsuki_wasm.server import problems
 from akatsuki_wasm.server.dependencies import Caller, TheService, caller_of, service_of
+from akatsuki_wasm.server.openapi import describes
 from akatsuki_wasm.server.sessions import check_origin, drop_cookie, is_once, redeem, set_cookie
 from akatsuki_wasm.server.token_reading import MAX_TOKEN
 
@@ -45,13 +46,13 @@ class SignIn(BaseModel):
     token: str = Field(max_length=MAX_TOKEN, description="A one-time token, or a bearer token.")
 
 
-@router.get("/api/me")
+@router.get("/api/me", openapi_extra=describes(403))
 async def me(user: Caller) -> Me:
     """Says who one is."""
     return _me(user)
 
 
-@router.post("/api/session")
+@router.post("/api/session", openapi_extra=describes(400, 401, 403, 503, public=True))
 async def sign_in(request: Request, response: Response, service: TheService, body: SignIn) -> Me:
     """Opens a session of a browser: the answer sets its cookie.
 
@@ -64,7 +65,7 @@ async def sign_in(request: Request, response: Response, service: TheService, bod
     return _me(user)
 
 
-@router.delete("/api/session", status_code=204)
+@router.delete("/api/session", status_code=204, openapi_extra=describes(403, public=True))
 async def sign_out(request: Request) -> Response:
     """Ends the session of this browser."""
     check_origin(request, browser=False)
