@@ -282,6 +282,7 @@ class Executor:
             memory_used_bytes=0 if result is None else result.memory_used_bytes,
             cache_hit=False if result is None else result.cache_hit,
             error_message=None if error is None else say(error),
+            error_code=None if error is None else kind_of(error),
         )
 
 
@@ -310,6 +311,13 @@ def raise_row_errors(batch: BatchValue) -> None:
     first, more = batch.errors[0], len(batch.errors) - 1 + batch.unlisted
     rest = f" ({more:,} more row{'s' if more > 1 else ''} failed)" if more else ""
     raise GuestError(f"row {first.row}: {first.message}{rest}", hint="Leave those rows out, or set them to null.")
+
+
+def kind_of(error: BaseException) -> str | None:
+    """An error's code for the history; None where it has none."""
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
+    return error.code if isinstance(error, AkatsukiError) else None
 
 
 def say(error: BaseException) -> str:
