@@ -30,6 +30,7 @@ BUILTIN_PLUGINS = {
     "openai": "akatsuki_wasm_plugins.openai_model:OpenAiPlugin",
     "manual": "akatsuki_wasm_plugins.manual:ManualPlugin",
     "cargo": "akatsuki_wasm_plugins.cargo:CargoPlugin",
+    "server": "akatsuki_wasm_plugins.server_upload:ServerUploadPlugin",
     "registry": "akatsuki_wasm_plugins.registry_upload:RegistryUploadPlugin",
     "wasmtime": "akatsuki_wasm_plugins.wasmtime_exec:WasmtimePlugin",
     "component": "akatsuki_wasm_plugins.component_exec:ComponentPlugin",

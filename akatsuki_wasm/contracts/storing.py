@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 from uuid import UUID, uuid5
 
 if TYPE_CHECKING:
@@ -76,6 +76,16 @@ class ModuleStore(Protocol):
 
     def store(self, artifact: Artifact, target: UploadTarget) -> StoredModule:
         """Writes the blobs, then the row: a whole module or none."""
+        ...
+
+
+@runtime_checkable
+class ServerStore(ModuleStore, Protocol):
+    """The modules of a server, for a workspace that is on one."""
+
+    @property
+    def url(self) -> str:
+        """Of the server."""
         ...
 
 
