@@ -101,7 +101,8 @@ class Program:
 
     def stop(self, seconds: float = 40.0) -> int:
         """Asks it to end and waits; returns its exit code."""
-        assert self._process is not None
+        if self._process is None:
+            return 0
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
         try:
@@ -111,16 +112,12 @@ class Program:
             return -signal.SIGKILL
 
     def memory(self) -> int:
-        """Resident bytes of it and its children; 0 while it is down."""
+        """Resident bytes of it, without the children that compile uploads and end; 0 while it is down."""
         assert self._process is not None
-        total = 0
         try:
-            process = psutil.Process(self._process.pid)
-            for each in (process, *process.children(recursive=True)):
-                total += each.memory_info().rss
+            return int(psutil.Process(self._process.pid).memory_info().rss)
         except psutil.Error:
             return 0
-        return total
 
     def tail(self) -> str:
         """The end of what it said."""
@@ -179,9 +176,9 @@ def s3_server(folder: Path) -> tuple[Program, dict[str, str], bool]:
         program = Program(command, dict(os.environ), folder / "s3.log", f"{url}/moto-api/", any_answer=True)
         return program, environment, False
     (folder / "s3" / BUCKET).mkdir(parents=True)  # a folder at the top is a bucket
-    (folder / "s3-facts").mkdir()
+    (folder / "facts").mkdir()
     command = [gateway, "--port", f"127.0.0.1:{port}", "--health", "/health", "--quiet", "posix"]
-    command += ["--sidecar", str(folder / "s3-facts"), str(folder / "s3")]
+    command += ["--sidecar", str(folder / "facts"), str(folder / "s3")]
     own = os.environ | {"ROOT_ACCESS_KEY": key, "ROOT_SECRET_KEY": secret}
     return Program(command, own, folder / "s3.log", f"{url}/health"), environment, True
 
