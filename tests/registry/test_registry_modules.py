@@ -12,7 +12,6 @@ from sqlalchemy.exc import IntegrityError
 from akatsuki_wasm.contracts import User
 from akatsuki_wasm.errors import ArgumentError, ConflictError, NotFoundError, PermissionDeniedError, StorageError
 from akatsuki_wasm.registry import WasmModule
-from akatsuki_wasm.registry.acting import UPKEEP
 
 if TYPE_CHECKING:
     from registry_kit import Bench
@@ -236,11 +235,11 @@ def test_create_inserts_in_the_users_own_name(bench: Bench) -> None:
 )
 def test_the_table_itself_refuses_wrong_rows(bench: Bench, wrong: dict[str, object]) -> None:
     values = {"owner_id": BOB.id, "owner_type": "user", "module_name": "m", "digest": "0" * 64, "wasm_size_bytes": 8}
-    with pytest.raises(IntegrityError, match="CHECK"), bench.registry.database.write(UPKEEP) as session:
+    with pytest.raises(IntegrityError, match=r"(?i)check"), bench.unguarded() as session:
         session.add(WasmModule(**{**values, **wrong}))
 
 
 def test_the_table_itself_refuses_a_second_row_of_a_version(bench: Bench) -> None:
     values = {"owner_id": BOB.id, "module_name": "m", "version": "1.0.0", "digest": "0" * 64, "wasm_size_bytes": 8}
-    with pytest.raises(IntegrityError, match="UNIQUE"), bench.registry.database.write(UPKEEP) as session:
+    with pytest.raises(IntegrityError, match=r"(?i)unique"), bench.unguarded() as session:
         session.add_all([WasmModule(**values), WasmModule(**values)])

@@ -278,6 +278,7 @@ def test_the_plugin_stores_in_the_registry_of_the_target(bench: Bench) -> None:
     assert bench.registry.modules(BOB).find("adder").id == stored.id
 
 
+@pytest.mark.sqlite
 def test_status_counts_and_hides_nothing_but_passwords(bench: Bench) -> None:
     bench.store(BOB, "adder", source="// text")
     bench.store(BOB, "adder")
