@@ -132,12 +132,13 @@ STEPS = st.lists(
         st.tuples(st.just("settle"), st.just(0)),
         st.tuples(st.just("settle"), st.just(0)),
     ),
-    max_size=60,
+    min_size=30,
+    max_size=80,
 )
 
 
-@settings(max_examples=300, deadline=None)
-@given(st.integers(1, 4), st.integers(1, 4), st.integers(0, 6), STEPS)
+@settings(max_examples=100, deadline=None)
+@given(st.integers(1, 3), st.integers(1, 3), st.integers(0, 6), STEPS)
 def test_no_slot_is_lost_and_nobody_waits_beside_a_free_one(
     slots: int, user_slots: int, queue_size: int, steps: list[tuple[str, int]]
 ) -> None:
