@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ON_POSTGRESQL = {
+    "test_registry_designs",
     "test_registry_generations",
     "test_registry_history",
     "test_registry_modules",
