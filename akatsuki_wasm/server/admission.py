@@ -83,7 +83,7 @@ class Admission:
             cpu_seconds: What the history says it took; 0 where it did not begin.
         """
         self.cpu.add(user, owner_type, cpu_seconds)
-        self.slots.leave(user.id.int, cpu_seconds)
+        self.slots.leave(user.id.int, cpu_seconds or None)
 
     def stop(self) -> None:
         """Refuses all who come from now on, and all who wait; executions under way are not touched."""

@@ -30,6 +30,7 @@ from akatsuki_wasm.registry.models import now
 from akatsuki_wasm.sandbox.plans import function_not_found
 from akatsuki_wasm.server import answers
 from akatsuki_wasm.server.call_arguments import bound_arguments
+from akatsuki_wasm.server.disconnects import admitted
 from akatsuki_wasm.server.row_cache import Known, RowCache
 from akatsuki_wasm.server.threads import Threads
 from akatsuki_wasm.values.python import lower
@@ -141,18 +142,23 @@ class Executions:
             StorageError: The registry, or the history, failed.
         """
         self._admission.check_rate(user)
-        known = self.rows.get(user, request.module_id) or await self._read(user, request.module_id)
+        known = await self._executable(user, request.module_id)
         stored = known.stored
-        if not policy.allows(user, "execute", stored):
-            raise _denied(user, stored)
         function = stored.manifest.function(request.function)
         if function is None:
             raise function_not_found(stored.manifest, request.function[:200])
         limits = self._limits(stored, request.timeout_ms)
-        await self._admission.enter(user, stored.owner_type)
-        if control.cancelled:
+        await admitted(self._admission.enter(user, stored.owner_type), control)
+        try:
+            if control.cancelled:
+                raise ClientDisconnect
+            # It may have waited, and the module may have been disabled meanwhile.
+            known = await self._executable(user, request.module_id)
+            if known.stored is not stored:
+                limits = self._limits(known.stored, request.timeout_ms)
+        except BaseException:
             self._admission.leave(user, stored.owner_type, 0.0)
-            raise ClientDisconnect
+            raise
         done: asyncio.Future[Executed] = self._loop.create_future()
         self._controls.add(control)
 
@@ -183,6 +189,13 @@ class Executions:
 
         self._threads.run(work)
         return await done
+
+    async def _executable(self, user: User, module_id: UUID) -> Known:
+        """A module that the user may execute, by a row that is at most `Settings.fresh_ms` old."""
+        known = self.rows.get(user, module_id) or await self._read(user, module_id)
+        if not policy.allows(user, "execute", known.stored):
+            raise _denied(user, known.stored)
+        return known
 
     async def _read(self, user: User, module_id: UUID) -> Known:
         read_at = time.monotonic()

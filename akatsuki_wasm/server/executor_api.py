@@ -14,13 +14,12 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from starlette.requests import ClientDisconnect
 
-from akatsuki_wasm.contracts import Control
 from akatsuki_wasm.errors import AkatsukiError, RequestError
 from akatsuki_wasm.execution import OnError
 from akatsuki_wasm.server import arrow_bodies, problems
 from akatsuki_wasm.server.bodies import parse_object, read_body
 from akatsuki_wasm.server.dependencies import caller_of, service_of
-from akatsuki_wasm.server.disconnects import Disconnect
+from akatsuki_wasm.server.disconnects import Disconnect, RequestControl
 from akatsuki_wasm.server.execution import Executed, ExecuteRequest
 from akatsuki_wasm.server.executor_document import OPERATION
 from akatsuki_wasm.server.forms import read_form
@@ -48,7 +47,7 @@ async def execute(request: Request) -> Response:
     user = await caller_of(request)
     try:
         wanted = await _read(request, service.settings.max_body_bytes)
-        control = Control()
+        control = RequestControl()
         with Disconnect(request, control):
             executed = await service.executions.execute(user, wanted, control)
     except ClientDisconnect:
