@@ -19,14 +19,16 @@ from urllib.parse import unquote, urlsplit
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
-from obstore.store import LocalStore, ObjectStore, from_url
+from obstore.store import LocalStore
 
 from akatsuki_wasm.errors import ConfigError, DigestMismatchError, StorageError
-from akatsuki_wasm.registry import failures
+from akatsuki_wasm.registry import failures, object_store
 from akatsuki_wasm.registry.database import make_private_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from obstore.store import ObjectStore
 
 _KEY = re.compile(r"sha256/[0-9a-f]{2}/([0-9a-f]{64})")
 _STAGED = re.compile(r"[0-9a-f]{64}#[0-9]+")
@@ -55,12 +57,6 @@ def key_of(digest: str) -> str:
     return f"sha256/{digest[:2]}/{digest}"
 
 
-def shown_url(url: str) -> str:
-    """A blob URL for people: no user, password or query."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{unquote(parts.path)}"
-
-
 class BlobStore:
     """The blobs of one registry; thread-safe, and safe against other processes on the same storage.
 
@@ -73,7 +69,7 @@ class BlobStore:
     """
 
     def __init__(self, url: str) -> None:
-        self.url = shown_url(url)
+        self.url = object_store.shown_url(url)
         self.folder: Path | None = None
         parts = urlsplit(url)
         if parts.scheme == "file":
@@ -83,12 +79,8 @@ class BlobStore:
                 )
             self.folder = Path(unquote(parts.path))
             return
-        try:
-            self._remote: ObjectStore = from_url(url)
-        except (BaseError, ValueError) as exc:
-            raise ConfigError(
-                f"the blob URL {self.url} cannot be used", hint="Use a file://, s3://, gs:// or az:// URL."
-            ) from exc
+        self._remote = object_store.open_store(url)
+        self._remote_uploads = object_store.open_store(url, uploads=True)
 
     @property
     def _store(self) -> ObjectStore:
@@ -123,14 +115,18 @@ class BlobStore:
         """Writes a blob; False where there is one already, or its half-written file was collected as garbage."""
         try:
             # One request, not a multipart upload: that one has no mode "create".
-            obstore.put(self._store, key_of(digest), data, mode="create", use_multipart=False)
+            store = self._remote_uploads if self._is_upload(data) else self._store
+            obstore.put(store, key_of(digest), data, mode="create", use_multipart=False)
         except AlreadyExistsError:
             return False
         except (OSError, BaseError) as exc:
-            if _os_number(exc) == errno.ENOENT:
+            if self.folder is not None and _os_number(exc) == errno.ENOENT:
                 return False
             raise self._failure(exc, f"write the blob {key_of(digest)}") from exc
         return True
+
+    def _is_upload(self, data: bytes) -> bool:
+        return self.folder is None and len(data) > object_store.SMALL_BYTES
 
     def read(self, digest: str) -> bytes:
         """A blob's bytes, verified.
@@ -152,9 +148,9 @@ class BlobStore:
         key = key_of(digest)
         try:
             data = obstore.get(self._store, key).bytes().to_bytes()
-        except FileNotFoundError:
-            return None
         except (OSError, BaseError) as exc:
+            if object_store.is_absent(exc):
+                return None
             raise self._failure(exc, f"read the blob {key}") from exc
         found = digest_of(data)
         if found != digest:
@@ -168,9 +164,9 @@ class BlobStore:
         """Whether a blob of that digest is there."""
         try:
             obstore.head(self._store, key_of(digest))
-        except FileNotFoundError:
-            return False
         except (OSError, BaseError) as exc:
+            if object_store.is_absent(exc):
+                return False
             raise self._failure(exc, f"look for the blob {key_of(digest)}") from exc
         return True
 
@@ -191,9 +187,9 @@ class BlobStore:
         """Removes a blob; one that is not there is fine."""
         try:
             obstore.delete(self._store, key_of(digest))
-        except FileNotFoundError:
-            return
         except (OSError, BaseError) as exc:
+            if object_store.is_absent(exc):
+                return
             raise self._failure(exc, f"remove the blob {key_of(digest)}") from exc
 
     def remove_staged(self, before: datetime) -> int:
@@ -235,11 +231,13 @@ class BlobStore:
 
     def _failure(self, exc: OSError | BaseError, doing: str) -> StorageError:
         """The error for what obstore raised; it tells the operating system's number in words alone."""
+        if self.folder is None:
+            return object_store.failure(exc, self.url, doing)
         code = _os_number(exc)
         if code is not None:
-            return failures.from_os(OSError(code, os.strerror(code)), str(self.folder or self.url), doing)
+            return failures.from_os(OSError(code, os.strerror(code)), str(self.folder), doing)
         if isinstance(exc, OSError):
-            return failures.from_os(exc, str(self.folder or self.url), doing)
+            return failures.from_os(exc, str(self.folder), doing)
         line = (str(exc).strip().splitlines() or [type(exc).__name__])[0]
         return StorageError(f"cannot {doing} in {self.url}: {line}", hint=_RETRY)
 
