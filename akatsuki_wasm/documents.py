@@ -34,7 +34,7 @@ def moment(when: datetime | None, *, exact: bool = False) -> str:
     if when is None:
         return ""
     aware = (when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC)
-    return aware.strftime("%Y-%m-%dT%H:%M:%S.%fZ" if exact else "%Y-%m-%dT%H:%M:%SZ")
+    return aware.replace(tzinfo=None).isoformat(timespec="microseconds" if exact else "seconds") + "Z"
 
 
 def parse_moment(text: str) -> datetime:
