@@ -97,7 +97,7 @@ def base_of(module: Module) -> BaseSource:
 def _request(workspace: Workspace, prompt: str, options: DesignOptions) -> tuple[GenerationRequest, Oracle | None]:
     from akatsuki_wasm.rust.crates import permitted
 
-    prompt = _checked_prompt(prompt)
+    prompt = checked_prompt(prompt)
     if options.name is not None:
         check_module_name(options.name)
     oracle = _oracle(options)
@@ -107,7 +107,7 @@ def _request(workspace: Workspace, prompt: str, options: DesignOptions) -> tuple
         options.generator,
         options.model,
         _examples(options, oracle),
-        None if options.base is None else _base(options.base),
+        None if options.base is None else to_base(options.base),
         _specification(oracle) if oracle is not None and options.show_oracle else "",
         permitted(workspace.settings.crates),
     )
@@ -121,7 +121,12 @@ def _examples(options: DesignOptions, oracle: Oracle | None) -> tuple[Example, .
     return tuple({each.text: each for each in (*given, *told)}.values())
 
 
-def _checked_prompt(prompt: str) -> str:
+def checked_prompt(prompt: str) -> str:
+    """The prompt without space around it.
+
+    Raises:
+        ArgumentError: It is empty, or no text.
+    """
     if not prompt.strip():
         raise ArgumentError(
             "the prompt is empty",
@@ -156,7 +161,12 @@ def _specification(oracle: Oracle) -> str:
     return specification_text(oracle)
 
 
-def _base(given: BaseLike) -> BaseSource:
+def to_base(given: BaseLike) -> BaseSource:
+    """The source to start from, read where it is a file's.
+
+    Raises:
+        NotFoundError: There is no such file.
+    """
     if isinstance(given, BaseSource):
         return given
     if isinstance(given, str) and "\n" in given:

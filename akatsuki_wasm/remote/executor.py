@@ -9,7 +9,6 @@ from akatsuki_wasm.contracts import BatchCall, Call
 from akatsuki_wasm.errors import ExecutionCancelled, GuestError
 from akatsuki_wasm.execution import Executor
 from akatsuki_wasm.remote.calls import EXECUTOR, call_request, call_result, typed
-from akatsuki_wasm.remote.lines import Lines
 from akatsuki_wasm.sandbox.limits import cancelled
 
 if TYPE_CHECKING:
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from akatsuki_wasm.module import Module
     from akatsuki_wasm.pipeline import Pipeline
     from akatsuki_wasm.remote.client import Client
+    from akatsuki_wasm.remote.lines import Lines
 
 
 class RemoteExecutor(Executor):
@@ -32,18 +32,15 @@ class RemoteExecutor(Executor):
     Args:
         settings: The default time limit.
         client: The way to the server.
+        lines: Connections to it that can be cut.
         pipeline: The way to this machine's execution plugins.
     """
 
-    def __init__(self, settings: Settings, client: Client, pipeline: Callable[[], Pipeline]) -> None:
+    def __init__(self, settings: Settings, client: Client, lines: Lines, pipeline: Callable[[], Pipeline]) -> None:
         self._settings = settings
         self._client = client
         self._pipeline = pipeline
-        self._lines = Lines(client)
-
-    def close(self) -> None:
-        """Closes the connections."""
-        self._lines.close()
+        self._lines = lines
 
     def check_permission(self, module: Module) -> None:
         """Asks the server.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import socket
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from akatsuki_wasm.errors import ExecutionCancelled, ServerUnreachableError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     import httpx
 
@@ -20,8 +21,12 @@ _LOOK_S = 0.02
 """How often it is looked whether an execution was cancelled."""
 
 
-class _Line:
-    """One connection, made anew where the server closed it."""
+class Line:
+    """One connection, made anew where the server closed it.
+
+    Args:
+        client: Says where to, and for whom.
+    """
 
     def __init__(self, client: Client) -> None:
         self.http = client.open_connections()
@@ -31,6 +36,11 @@ class _Line:
         """Hears of the steps of a request (httpx's extension ``trace``): which connection it is on."""
         if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
             self._stream = info["return_value"]
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What each of its requests must be sent with."""
+        return {"extensions": {"trace": self.trace}}
 
     def cut(self) -> None:
         """Ends the connection, from another thread than the one that waits on it."""
@@ -53,17 +63,18 @@ class Lines:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._idle: list[_Line] = []
+        self._idle: list[Line] = []
         self._lock = threading.Lock()
 
-    def send(self, control: Control, method: str, path: str, **options: Any) -> httpx.Response:
-        """As `Client.send`, until `control` cancels it.
+    @contextmanager
+    def taken(self, control: Control) -> Iterator[Line]:
+        """A connection for the time of the block, which `control` cuts.
 
         Raises:
-            ExecutionCancelled: It did.
+            ExecutionCancelled: It was cut before the block, or the block failed because of it.
         """
         with self._lock:
-            line = self._idle.pop() if self._idle else _Line(self._client)
+            line = self._idle.pop() if self._idle else Line(self._client)
         done = threading.Event()
 
         def watch() -> None:
@@ -76,8 +87,7 @@ class Lines:
         try:
             if control.cancelled:
                 raise ExecutionCancelled("the execution was cancelled")
-            options["extensions"] = {"trace": line.trace}
-            response = self._client.sent(line.http, method, path, repeat=False, **options)
+            yield line
         except ServerUnreachableError as exc:
             if not control.cancelled:
                 raise
@@ -90,7 +100,15 @@ class Lines:
             else:
                 with self._lock:
                     self._idle.append(line)
-        return response
+
+    def send(self, control: Control, method: str, path: str, **options: Any) -> httpx.Response:
+        """As `Client.send`, until `control` cancels it.
+
+        Raises:
+            ExecutionCancelled: It did.
+        """
+        with self.taken(control) as line:
+            return self._client.sent(line.http, method, path, repeat=False, **options, **line.options)
 
     def close(self) -> None:
         """Closes the connections that serve nobody."""

@@ -18,6 +18,7 @@ from akatsuki_wasm.errors import (
 )
 from akatsuki_wasm.module import Module
 from akatsuki_wasm.remote.client import Client, object_of
+from akatsuki_wasm.remote.lines import Lines
 from akatsuki_wasm.remote.store import RemoteStore
 from akatsuki_wasm.workspace import Workspace
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from akatsuki_wasm.config import Settings
-    from akatsuki_wasm.contracts import Message, OwnerType, StoredModule
+    from akatsuki_wasm.contracts import BaseSource, Message, OwnerType, StoredModule
     from akatsuki_wasm.module_home import ModuleExecutor
     from akatsuki_wasm.registry.models import Generation, GenerationStatus, WasmExecution
     from akatsuki_wasm.registry.registry import Registry
@@ -85,6 +86,11 @@ class RemoteWorkspace(Workspace):
         """The server's modules, to deploy to."""
         return RemoteStore(self.client)
 
+    @cached_property
+    def lines(self) -> Lines:
+        """Connections that can be cut."""
+        return Lines(self.client)
+
     def acting(self, user: User, *args: Any, **options: Any) -> NoReturn:
         """Not on a server, where a token says who acts.
 
@@ -95,9 +101,10 @@ class RemoteWorkspace(Workspace):
 
     def close(self) -> None:
         """Closes the connections."""
-        executor = self.__dict__.pop("executor", None)
-        if executor is not None:
-            executor.close()
+        lines = self.__dict__.pop("lines", None)
+        if lines is not None:
+            lines.close()
+        self.__dict__.pop("executor", None)
         self.client.close()
 
     def __repr__(self) -> str:
@@ -157,6 +164,33 @@ class RemoteWorkspace(Workspace):
         options = {} if body is None else {"json": body}
         return self._module(object_of(self.client.send("POST", path, repeat=True, **options)))
 
+    # ------------------------------------------------------------ design
+
+    def design(self, prompt: str, **options: Any) -> Module:
+        """As `Workspace.design`, on the server: its generators, its settings, its toolchain.
+
+        What runs code or reads files of this machine in the middle of a design cannot be asked for: `oracle` and
+        `like`, the lock file, the generator ``manual``. What it makes is deployed there.
+
+        Raises:
+            ArgumentError: Such is asked for; otherwise as `Workspace.design`.
+        """
+        from akatsuki_wasm.designing import DesignOptions
+        from akatsuki_wasm.remote.designs import RemoteDesign, request_of
+
+        wanted = DesignOptions(**options)
+        body = request_of(self.settings, prompt, wanted)
+        stored = RemoteDesign(self.client, self.lines, self.plugins.tell, wanted.control).run(body)
+        return Module(self, name=stored.name, stored=stored)
+
+    def base(self, module: str | UUID | Module) -> BaseSource:
+        """As `Workspace.base`; the server knows again which module it is of."""
+        from akatsuki_wasm.remote.designs import RemoteBase
+
+        found = module if isinstance(module, Module) else self.load(module)
+        base = super().base(found)
+        return RemoteBase(base.rust, base.name, base.prompt, base.generation, module_id=str(found.id))
+
     # ------------------------------------------------------------ history
 
     def history(self, module: str | UUID | Module | None = None, limit: int = 50) -> list[WasmExecution]:
@@ -205,7 +239,7 @@ class RemoteWorkspace(Workspace):
         """Executes on the server."""
         from akatsuki_wasm.remote.executor import RemoteExecutor  # it brings numpy
 
-        return RemoteExecutor(self.settings, self.client, lambda: self.pipeline)
+        return RemoteExecutor(self.settings, self.client, self.lines, lambda: self.pipeline)
 
     def read_wasm(self, stored: StoredModule) -> bytes:
         """The bytes of a module, verified against their digest."""
