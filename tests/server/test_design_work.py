@@ -17,6 +17,7 @@ from uuid import UUID
 
 import httpx
 import pytest
+from postgres.pg_kit import emptied_database
 
 from akatsuki_wasm import hookimpl
 from akatsuki_wasm.contracts import GuestSource
@@ -166,10 +167,14 @@ def test_two_designs_are_built_at_once() -> None:
             assert [each["name"] for each in module["functions"]] == [function]
 
 
-def test_a_design_of_one_process_is_followed_and_cancelled_at_another(played: Played, tmp_path: Path) -> None:
+@pytest.mark.parametrize("place", ["sqlite", "postgresql"])
+def test_a_design_of_one_process_is_followed_and_cancelled_at_another(
+    played: Played, tmp_path: Path, place: str
+) -> None:
+    shared = {"data_dir": tmp_path, "database_url": emptied_database().url() if place == "postgresql" else ""}
     with ExitStack() as stack:
-        one = stack.enter_context(running(plugins=[played], data_dir=tmp_path))
-        other = stack.enter_context(running(plugins=[Played()], data_dir=tmp_path))
+        one = stack.enter_context(running(plugins=[played], **shared))
+        other = stack.enter_context(running(plugins=[Played()], **shared))
         here, there = (stack.enter_context(each.client(BOB)) for each in (one, other))
         design = start(here, "far")
         until(lambda: "far" in played.begun)
