@@ -191,7 +191,8 @@ class Settings(BaseSettings):
         queue_size: Executions that may wait for a slot, of all users together.
         queue_seconds: How long one may wait.
         user_rate: Requests that one user may make in a second, on average; None for no limit.
-        quotas: Stored bytes, longest execution and CPU seconds of a day, by owner type.
+        quotas: Stored bytes, longest execution and CPU seconds of a day, by owner type; what is left out keeps its
+            default.
         retention_days: Executions older than this leave the history; None keeps them all.
         fresh_ms: How old what the service knows of a module may be: a disabled or deleted one stops executing within
             this time on every machine.
@@ -261,6 +262,15 @@ class Settings(BaseSettings):
             return value
         separator = os.pathsep if info.field_name == "plugin_files" else ","
         return tuple(part.strip() for part in value.split(separator) if part.strip())
+
+    @field_validator("quotas", mode="after")
+    @classmethod
+    def _complete(cls, value: dict[OwnerType, Quota]) -> dict[OwnerType, Quota]:
+        """Who sets one limit of an owner type does not take off the others: that needs a null."""
+        return {
+            owner_type: DEFAULT_QUOTAS[owner_type].model_copy(update=quota.model_dump(exclude_unset=True))
+            for owner_type, quota in value.items()
+        }
 
     @field_validator("data_dir", "cache_dir", mode="after")
     @classmethod

@@ -20,6 +20,7 @@ ON_POSTGRESQL = {
     "test_registry_history",
     "test_registry_modules",
     "test_registry_policy",
+    "test_registry_quotas",
     "test_registry_store",
 }
 """Files whose tests run on both databases; a test that is about SQLite's file has the mark `sqlite`."""
