@@ -17,6 +17,7 @@ from akatsuki_wasm.server.levels import watch_levels
 from akatsuki_wasm.server.metrics import Metrics
 from akatsuki_wasm.server.quotas import Quotas
 from akatsuki_wasm.server.readiness import Readiness
+from akatsuki_wasm.server.retention import Retention
 from akatsuki_wasm.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Service:
         self.admission = Admission(workspace.settings, self.quotas.spent)
         self._executions: Executions | None = None
         self.designs = Designs(workspace)
+        self.retention = Retention(workspace.registry, workspace.settings.retention_days)
         self.design_feed = DesignFeed(workspace.registry)
         self.uploads = Turns("uploads", UPLOADS_AT_ONCE, USER_UPLOADS_AT_ONCE)
         workspace.stored_bytes_limit = self.quotas.stored_bytes  # for all workspaces that are made of this one
@@ -82,6 +84,7 @@ class Service:
         """Begins what needs the running event loop."""
         self._executions = Executions(self)
         self.designs.start()
+        self.retention.start()
         watch_levels(self)
 
     @property
@@ -117,5 +120,6 @@ class Service:
         if self._executions is not None:
             await self._executions.stop()
         await asyncio.to_thread(self.designs.stop)
+        await asyncio.to_thread(self.retention.stop)
         await self.identity.close()
         self.workspace.close()
