@@ -93,6 +93,30 @@ def test_history(akatsuki: Any, plain: str) -> None:
     assert len(lines) == 2
 
 
+def test_history_is_pruned(akatsuki: Any, plain: str) -> None:
+    akatsuki("run", plain, "add", "1", "2")
+    said = akatsuki("history", "prune").err.splitlines()
+    assert said[0] == "error: nothing says how old executions may be"
+    assert akatsuki("history", "prune", "--older-than", "1", "--json").json["executions"] == 0
+    counted = akatsuki("history", "prune", "--older-than", "0", "--dry-run")
+    assert re.fullmatch(rf"1 executions from before {MOMENT} would be removed\n", counted.out)
+    denied = akatsuki("--as", "alice", "history", "prune", "--older-than", "0").err
+    assert denied.startswith("error: only an admin may remove executions from the history\n")
+    assert len(akatsuki("history", "show", "--json").json) == 1
+    done = akatsuki("history", "prune", "--older-than", "0", "--json").json
+    assert (done["executions"], done["removed"]) == (1, True)
+    assert akatsuki("history", "--json").json == []
+
+
+def test_a_module_may_have_the_name_of_a_command_of_the_history(akatsuki: Any, plain: str) -> None:
+    assert akatsuki("deploy", "plain.wasm", "--name", "prune").code == 0
+    akatsuki("run", "prune", "add", "1", "2")
+    akatsuki("run", plain, "add", "3", "4")
+    for words in (("show", "prune"), ("prune@1.0.0",)):
+        (row,) = akatsuki("history", *words, "--json").json
+        assert row["module"]["name"] == "prune"
+
+
 def test_db(akatsuki: Any, plain: str) -> None:
     page = akatsuki("db", "status").out
     assert re.search(r"^modules +1 in 1 versions$", page, re.MULTILINE)

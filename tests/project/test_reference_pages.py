@@ -120,6 +120,7 @@ def test_json_documents_have_the_keys_that_are_described(tmp_path: Path, monkeyp
             continue
         words = command.split() + {
             "plugins new": ["my-plugin"],
+            "history prune": ["--older-than", "90"],
             "verify": ["pricing"],
             "db copy": ["--to", f"sqlite:///{tmp_path / 'copy' / 'registry.db'}"],
         }.get(command, [])

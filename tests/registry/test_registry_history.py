@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import statistics
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
@@ -12,10 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from registry_kit import ADMIN, BOB, EVE
 
-from akatsuki_wasm.errors import NotFoundError, StorageError
+from akatsuki_wasm.errors import NotFoundError, PermissionDeniedError, StorageError
+from akatsuki_wasm.registry import retention
 from akatsuki_wasm.registry.execution_rows import MAX_TEXT_CHARS
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from registry_kit import Bench
 
 
@@ -149,3 +153,81 @@ def test_a_generation_is_recorded_and_private(bench: Bench) -> None:
     with pytest.raises(NotFoundError) as caught:
         bench.registry.generations(EVE).get(made.id)
     assert str(caught.value) == f"there is no generation with the id {made.id}"
+
+
+def test_errors_are_counted_by_kind(bench: Bench) -> None:
+    stored = bench.store(BOB, "tool")
+    executions = bench.registry.executions(BOB)
+    for status, code in (
+        ("success", "of no matter"),
+        ("error", "guest-trap"),
+        ("error", "guest-trap"),
+        ("error", None),
+        ("timeout", "timeout"),
+        ("timeout", None),
+    ):
+        executions.record(stored, "f", status=status, execution_time_ms=1, error_code=code)  # type: ignore[arg-type] # literals
+    stats = executions.stats(stored)
+    assert stats.by_status == {"success": 1, "error": 3, "timeout": 2}
+    assert stats.errors == {"guest-trap": 2, "error": 1, "timeout": 2}
+    assert [row.error_code for row in executions.list_own(status="success")] == [None]
+
+
+def test_percentiles_are_of_the_newest_executions(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("akatsuki_wasm.registry.executions.PERCENTILES_OF", 3)
+    stored = bench.store(BOB, "tool")
+    executions = bench.registry.executions(BOB)
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    for minute, time in enumerate((1000, 1, 2, 3)):
+        when = start + timedelta(minutes=minute)
+        executions.record(stored, "f", status="success", execution_time_ms=time, executed_at=when)
+    stats = executions.stats(stored)
+    assert (stats.count, stats.p50_ms, stats.p95_ms) == (4, 2, 3)
+
+
+def test_pages_meet_every_row_once_while_others_come_and_go(bench: Bench) -> None:
+    stored = bench.store(BOB, "tool")
+    executions = bench.registry.executions(BOB)
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def record(number: int) -> UUID:
+        when = start + timedelta(seconds=number // 3)  # several at one time
+        status: Any = ("success", "error")[number % 2]
+        return executions.record(stored, "f", status=status, execution_time_ms=1, executed_at=when)
+
+    made = [record(number) for number in range(20)]
+    for only, wanted in ((None, made), ("error", made[1::2])):
+        for read in (executions.list_own, executions.list_recent, partial(executions.list_by_module, stored)):
+            found: list[UUID] = []
+            after = None
+            while page := read(limit=3, status=only, after=after):
+                found += [row.id for row in page]
+                after = (page[-1].executed_at, page[-1].id)
+                record(100)  # newer than the page
+            assert len(found) == len(set(found))
+            assert set(wanted) <= set(found)
+    assert bench.registry.executions(EVE).list_own(after=(start + timedelta(days=1), made[0])) == []
+
+
+def test_old_executions_leave_in_batches(bench: Bench) -> None:
+    stored = bench.store(BOB, "tool")
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    for minute in range(25):
+        user = (BOB, EVE)[minute % 2]
+        bench.registry.executions(user).record(
+            stored, f"f{minute}", status="success", execution_time_ms=1, executed_at=start + timedelta(minutes=minute)
+        )
+    before = start + timedelta(minutes=20)
+    for user in (BOB, EVE):
+        for work in (retention.prune, retention.old_executions):
+            with pytest.raises(PermissionDeniedError):
+                work(bench.registry, user, before)  # type: ignore[operator] # of one shape where they are called so
+    assert retention.old_executions(bench.registry, ADMIN, before) == 20
+    asked = iter((False, False, True))
+    assert retention.prune(bench.registry, ADMIN, before, batch=6, stopping=lambda: next(asked)) == 12
+    left = [row.function_name for row in bench.registry.executions(ADMIN).list_recent()]
+    assert left == [f"f{minute}" for minute in range(24, 11, -1)]
+    assert retention.prune(bench.registry, ADMIN, before, batch=4) == 8
+    assert retention.prune(bench.registry, ADMIN, before) == 0
+    assert len(bench.registry.executions(ADMIN).list_recent()) == 5
+    assert bench.registry.executions(BOB).stats(stored).count == 5
