@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from pydantic.alias_generators import to_camel
 from starlette.exceptions import HTTPException
 
 from akatsuki_wasm.errors import AkatsukiError, NotFoundError, RequestError
@@ -62,7 +63,13 @@ def create_app(open_service: Callable[[], Service]) -> FastAPI:
             await service.stop()
 
     # The pages that FastAPI ships for its documents load scripts from a CDN.
-    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        generate_unique_id_function=lambda route: to_camel(route.name),
+    )
     app.add_middleware(CountingMiddleware, metrics=lambda: app.state.service.metrics)
     for router in _routers():
         app.include_router(router)

@@ -33,7 +33,9 @@ MAX_METADATA_BYTES = 64 * 1024
 _UNCHANGING = "private, max-age=31536000, immutable"
 """A module's bytes never change; but each time they are fetched, who fetches them must be allowed to."""
 
-ModuleId = Annotated[str, Path(max_length=200, json_schema_extra={"format": "uuid"}, examples=["3f0c…"])]
+ModuleId = Annotated[
+    str, Path(max_length=200, json_schema_extra={"format": "uuid"}, examples=["3f0c4a52-7c2e-4b0e-8d7e-0a6b7f6a1f0e"])
+]
 Line = Annotated[str, Field(max_length=MAX_DESCRIPTION)]
 
 

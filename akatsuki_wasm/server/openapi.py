@@ -15,6 +15,7 @@ from fastapi.openapi.utils import get_openapi
 
 from akatsuki_wasm import __version__
 from akatsuki_wasm.server import problems
+from akatsuki_wasm.server.schema_examples import EXAMPLES
 from akatsuki_wasm.server.schemas import Problem
 
 if TYPE_CHECKING:
@@ -41,6 +42,14 @@ _STATUSES: dict[int, str] = {
 }
 _ALWAYS = (400, 401, 429, 503)
 """Every endpoint that wants a token may answer so."""
+_TAGS = {
+    "executor": "Executes functions of modules.",
+    "modules": "Stores, finds, changes and shares modules.",
+    "designs": "Makes modules from sentences.",
+    "history": "What was executed and designed.",
+    "identity": "Who asks.",
+    "service": "For those who run the service.",
+}
 _DESCRIPTION = """\
 Stores, finds, shares and executes WebAssembly modules, and designs them from sentences.
 
@@ -81,13 +90,20 @@ def _content(body: type[BaseModel] | dict[str, Any], example: Any) -> dict[str, 
 def document(app: FastAPI) -> dict[str, Any]:
     """The whole document of an application."""
     found: dict[str, Any] = get_openapi(
-        title="akatsuki_wasm", version=__version__, description=_DESCRIPTION, routes=app.routes
+        title="akatsuki_wasm",
+        version=__version__,
+        description=_DESCRIPTION,
+        routes=app.routes,
+        tags=[{"name": name, "description": text} for name, text in _TAGS.items()],
     )
     components = found.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     schemas["Problem"] = Problem.model_json_schema(ref_template=_REFS)
+    for name, example in EXAMPLES.items():  # put in here: FastAPI takes nulls out of those that it finds itself
+        if name in schemas:
+            schemas[name]["examples"] = [example]
     components["responses"] = {f"Problem{status}": _response(status) for status in _STATUSES}
     components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
     for methods in found["paths"].values():
@@ -102,6 +118,11 @@ def _complete(operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     if "HTTPValidationError" in json.dumps(responses.get("422", {})):
         del responses["422"]
+    for parameter in operation.get("parameters", ()):
+        # What is left out is not null: a header or a query has no such thing.
+        kinds = parameter["schema"].pop("anyOf", ({}, {"type": "null"}))
+        (kind,) = (each for each in kinds if each != {"type": "null"})
+        parameter["schema"] = {**kind, **parameter["schema"]}
     public = operation.pop("x-public", False)
     for status in operation.pop("x-problems", () if public else _STATUSES):
         responses.setdefault(str(status), {"$ref": f"#/components/responses/Problem{status}"})

@@ -27,7 +27,7 @@ class Document(BaseModel):
 class Problem(Document):
     """An RFC 9457 problem. `code` is stable and names the class of the error; some have more facts."""
 
-    model_config = ConfigDict(alias_generator=to_camel, extra="allow")
+    model_config = ConfigDict(extra="allow")
 
     type: str = Field(description="`urn:akatsuki-wasm:error:` and the code.")
     title: str

@@ -46,13 +46,13 @@ class SignIn(BaseModel):
     token: str = Field(max_length=MAX_TOKEN, description="A one-time token, or a bearer token.")
 
 
-@router.get("/api/me", openapi_extra=describes(403))
+@router.get("/api/me", summary="Say who one is", openapi_extra=describes(403))
 async def me(user: Caller) -> Me:
     """Says who one is."""
     return _me(user)
 
 
-@router.post("/api/session", openapi_extra=describes(400, 401, 403, 503, public=True))
+@router.post("/api/session", summary="Sign in with a browser", openapi_extra=describes(400, 401, 403, 503, public=True))
 async def sign_in(request: Request, response: Response, service: TheService, body: SignIn) -> Me:
     """Opens a session of a browser: the answer sets its cookie.
 
@@ -65,7 +65,9 @@ async def sign_in(request: Request, response: Response, service: TheService, bod
     return _me(user)
 
 
-@router.delete("/api/session", status_code=204, openapi_extra=describes(403, public=True))
+@router.delete(
+    "/api/session", summary="Sign out of a browser", status_code=204, openapi_extra=describes(403, public=True)
+)
 async def sign_out(request: Request) -> Response:
     """Ends the session of this browser."""
     check_origin(request, browser=False)

@@ -14,7 +14,7 @@ from akatsuki_wasm.documents import module_document
 from akatsuki_wasm.errors import RequestError
 from akatsuki_wasm.server.dependencies import Caller, TheService, within_rate
 from akatsuki_wasm.server.forms import OVERHEAD, read_form
-from akatsuki_wasm.server.idempotency import Made, answer_once
+from akatsuki_wasm.server.idempotency import HEADER, Made, answer_once
 from akatsuki_wasm.server.json_answers import on_thread
 from akatsuki_wasm.server.json_bodies import MAX_JSON_BYTES, Body, parse_json
 from akatsuki_wasm.server.modules_api import Line, check_metadata
@@ -81,8 +81,10 @@ async def upload(
     idempotency_key: Annotated[
         str | None,
         Header(
+            alias=HEADER,
+            examples=["6f1c2f0e-4f52-4d0b-9a55-0a6b7f6a1f0e"],
             description="Of the client's choice, such as a UUID: the same request with the same key is done once, and "
-            "answered alike for 24 hours, with the header Idempotent-Replay."
+            "answered alike for 24 hours, with the header Idempotent-Replay.",
         ),
     ] = None,
 ) -> Response:
