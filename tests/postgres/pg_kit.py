@@ -116,6 +116,12 @@ def shared_server() -> Server:
 
 
 @cache
+def operators_server() -> Server:
+    """Another one, for tests that stop it or make roles, which belong to all databases of a server."""
+    return Server()
+
+
+@cache
 def _template(server: Server) -> str:
     """A database with the registry's tables, which others are copied from."""
     from akatsuki_wasm.registry.database import Database, parse_url
