@@ -129,7 +129,7 @@ def test_a_registry_that_refuses_the_record_hides_nothing(
     workspace = opened()
     scripted.answers = [GOOD]
     module = workspace.design(PROMPT)
-    with workspace.registry.database.write() as session:
+    with workspace.registry.database.write(workspace.user) as session:
         session.connection().exec_driver_sql("DROP TABLE generations")
     again = workspace.design(PROMPT)
     assert again.digest == module.digest
