@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
 from starlette.requests import ClientDisconnect
@@ -31,6 +31,7 @@ from akatsuki_wasm.sandbox.plans import function_not_found
 from akatsuki_wasm.server import answers
 from akatsuki_wasm.server.call_arguments import bound_arguments
 from akatsuki_wasm.server.disconnects import admitted
+from akatsuki_wasm.server.quick_calls import QuickCalls
 from akatsuki_wasm.server.row_cache import Known, RowCache
 from akatsuki_wasm.server.threads import Threads
 from akatsuki_wasm.values.python import lower
@@ -66,6 +67,7 @@ class ExecuteRequest:
         columns: The body is an Arrow stream of columns, which are applied as a batch; else None.
         on_error: What becomes of rows of a batch that fail.
         accept: The ``Accept`` header.
+        small: Whether it came in a few bytes of JSON.
     """
 
     module_id: UUID
@@ -76,6 +78,7 @@ class ExecuteRequest:
     columns: bytes | None = None
     on_error: OnError = "raise"
     accept: str = ""
+    small: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,13 @@ class Executed:
     body: bytes = b""
     result: ExecutionResult | None = None
     error: Exception | None = None
+
+
+class Outcome(NamedTuple):
+    """An execution for the history, None where it did not begin, and for who asked."""
+
+    record: ExecutionRecord | None
+    executed: Executed
 
 
 Waiter = tuple["asyncio.Future[Executed]", Executed]
@@ -122,6 +132,7 @@ class Executions:
         self._loop = asyncio.get_running_loop()
         self._threads = Threads(service.admission.slots.slots)
         self._controls: set[Control] = set()
+        self._quick = QuickCalls(service.settings.module_cache_size)
         self.rows = RowCache(service.registry, service.settings.fresh_ms)
         self.journal: Journal[Waiter] = Journal(service.registry.database, self._settled)
 
@@ -160,47 +171,55 @@ class Executions:
             self._admission.leave(user, stored.owner_type, 0.0)
             raise
         done: asyncio.Future[Executed] = self._loop.create_future()
+        if request.small and self._quick.expects(stored.digest, function.name):
+            quick = self._try(user, known, function, limits=limits, request=request, control=control)
+            if quick is not None:
+                self._settle_one(user, quick, done)
+                return await done
         self._controls.add(control)
 
         def work() -> None:
-            began = time.perf_counter()
-            executed, record = self._execute(user, known, function, limits=limits, request=request, control=control)
-            seconds = 0.0 if record is None else record.execution_time_ms / 1e3
-            settled: AkatsukiError | None = None
-            if record is not None:
-                self._metrics.execution(record.status, seconds)
-                try:
-                    self.journal.submit(record, (done, executed))
-                except AkatsukiError as exc:
-                    settled = exc
-                    record = None
-            log.debug("%s.%s took %.3f ms", stored.name, function.name, (time.perf_counter() - began) * 1e3)
-            self._loop.call_soon_threadsafe(left, seconds, executed if record is None else None, settled)
+            outcome = self._execute(user, known, function, limits=limits, request=request, control=control)
+            self._loop.call_soon_threadsafe(left, outcome)
 
-        def left(seconds: float, executed: Executed | None, error: AkatsukiError | None) -> None:
+        def left(outcome: Outcome) -> None:
             self._threads.done()
             self._controls.discard(control)
-            self._admission.leave(user, stored.owner_type, seconds)
-            if executed is not None and not done.done():
-                if error is None:
-                    done.set_result(executed)
-                else:
-                    done.set_exception(error)
+            if request.small:
+                self._quick.tell(stored.digest, function.name, outcome.executed.result)
+            self._settle_one(user, outcome, done)
 
         self._threads.run(work)
         return await done
 
+    def _try(self, user: User, known: Known, function: Function, **how: Any) -> Outcome | None:
+        """Executes on the event loop; None where that did not succeed, and a thread has to do it."""
+        limits = self._quick.limits(how.pop("limits"))
+        outcome = self._execute(user, known, function, limits=limits, **how)
+        self._quick.tell(known.stored.digest, function.name, outcome.executed.result)
+        return None if outcome.executed.error is not None else outcome
+
+    def _settle_one(self, user: User, outcome: Outcome, done: asyncio.Future[Executed]) -> None:
+        """Gives the slot back and sends the record to the journal, which ends the waiting."""
+        record, executed = outcome
+        seconds = 0.0 if record is None else record.execution_time_ms / 1e3
+        self._admission.leave(user, executed.stored.owner_type, seconds)
+        if record is None:
+            if not done.done():
+                done.set_result(executed)
+            return
+        self._metrics.execution(record.status, seconds)
+        try:
+            self.journal.submit(record, (done, executed))
+        except AkatsukiError as exc:
+            if not done.done():
+                done.set_exception(exc)
+
     async def _executable(self, user: User, module_id: UUID) -> Known:
         """A module that the user may execute, by a row that is at most `Settings.fresh_ms` old."""
-        known = self.rows.get(user, module_id) or await self._read(user, module_id)
+        known = await self.rows.get(user, module_id)
         if not policy.allows(user, "execute", known.stored):
             raise _denied(user, known.stored)
-        return known
-
-    async def _read(self, user: User, module_id: UUID) -> Known:
-        read_at = time.monotonic()
-        known = await asyncio.to_thread(self.rows.read, user, module_id)
-        self.rows.put(user, known, read_at)
         return known
 
     def _limits(self, stored: StoredModule, timeout_ms: int | None) -> Limits:
@@ -216,14 +235,14 @@ class Executions:
 
     def _execute(
         self, user: User, known: Known, function: Function, *, limits: Limits, request: ExecuteRequest, control: Control
-    ) -> tuple[Executed, ExecutionRecord | None]:
+    ) -> Outcome:
         """Executes; the record is None where it did not begin, because the arguments do not fit."""
         stored = known.stored
         batch = request.columns is not None
         try:
             call, summary = _call(function, request)
         except Exception as exc:  # noqa: BLE001 - answered as the error that it is
-            return Executed(None, stored, error=exc), None
+            return Outcome(None, Executed(None, stored, error=exc))
         execution_id, executed_at, started = uuid4(), now(), time.perf_counter()
         error: Exception | None = None
         result: ExecutionResult | None = None
@@ -256,13 +275,18 @@ class Executions:
             error_message=None if error is None else say(error),
             executed_at=executed_at,
         )
-        return Executed(execution_id, stored, media, body, result, error), record
+        return Outcome(record, Executed(execution_id, stored, media, body, result, error))
 
     # ------------------------------------------------------------ ends
 
     def _settled(self, waiters: Sequence[Waiter], error: AkatsukiError | None) -> None:
         self._metrics.batch(len(waiters))
         self._loop.call_soon_threadsafe(_settle, waiters, error)
+
+    @property
+    def under_way(self) -> int:
+        """Executions that threads work on."""
+        return len(self._controls)
 
     def cancel_all(self) -> None:
         """Asks all executions under way to stop."""

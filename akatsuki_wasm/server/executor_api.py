@@ -32,6 +32,8 @@ router = APIRouter()
 PATH = "/functions/v1/wasm-executor"
 MAX_REQUEST_PART = 16 * 1024 * 1024
 """Bytes of the JSON beside the files of a multipart body."""
+SMALL_BYTES = 4096
+"""A request that is no larger takes no time to look over."""
 GONE = 499
 """The status of an answer that nobody reads: the client went away. It is nginx's number for that."""
 _FIELDS = frozenset({"moduleId", "functionName", "args", "timeoutMs"})
@@ -89,7 +91,7 @@ async def _read(request: Request, limit: int) -> ExecuteRequest:
     accept = request.headers.get("accept", "")
     if kind == "application/json":
         body = await read_body(request, limit)
-        return _request(parse_object(body), accept)
+        return _request(parse_object(body), accept, small=len(body) <= SMALL_BYTES)
     if kind == "multipart/form-data":
         return await _read_form(request, accept, limit)
     if kind == arrow_bodies.MEDIA_TYPE:

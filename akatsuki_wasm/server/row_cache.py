@@ -7,9 +7,12 @@ makes is seen at once, by `RowCache.forget`.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING, NamedTuple
+
+from akatsuki_wasm.errors import NotFoundError
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -34,11 +37,11 @@ class Known(NamedTuple):
 
 class _Entry(NamedTuple):
     known: Known
-    until: float
+    read_at: float
 
 
 class RowCache:
-    """Rows by module and user. Used on the event loop; `read` on any thread.
+    """Rows by module and user. Used on the event loop; `forget` on any thread.
 
     Args:
         registry: Where they are.
@@ -51,46 +54,64 @@ class RowCache:
         self._modules: OrderedDict[UUID, dict[Who, _Entry]] = OrderedDict()
         # Plans of calls are kept by the manifest's identity, so one digest keeps one manifest.
         self._executables: OrderedDict[tuple[str, str], ExecutableModule] = OrderedDict()
+        self._reading: dict[tuple[UUID, Who], asyncio.Task[Known]] = {}
+        self._forgot_at = 0.0
 
-    def get(self, user: User, module_id: UUID) -> Known | None:
-        """What is known and fresh, or None: then `read` it and `put` it."""
-        users = self._modules.get(module_id)
-        if users is None:
-            return None
-        entry = users.get((user.id, user.is_admin))
-        if entry is None or entry.until < time.monotonic():
-            return None
-        return entry.known
-
-    def read(self, user: User, module_id: UUID) -> Known:
-        """Reads a row as the user.
+    async def get(self, user: User, module_id: UUID) -> Known:
+        """A row that is at most `fresh_ms` old. One that is half as old is read again meanwhile, for the next caller.
 
         Raises:
             NotFoundError: There is none that the user may read.
             StorageError: The database failed.
         """
-        stored = self._registry.modules(user).get(module_id).to_stored()
-        return Known(stored, self._executable(stored))
+        entry = self._entry(user, module_id)
+        now = time.monotonic()
+        if entry is None or now > entry.read_at + self._fresh_s:
+            return await asyncio.shield(self._read(user, module_id))
+        if now > entry.read_at + self._fresh_s / 2:
+            self._read(user, module_id)
+        return entry.known
 
-    def put(self, user: User, known: Known, read_at: float) -> None:
-        """Keeps a row.
+    def forget(self, module_id: UUID) -> None:
+        """Forgets a module that was changed; safe from any thread."""
+        self._forgot_at = time.monotonic()
+        self._modules.pop(module_id, None)
 
-        Args:
-            user: Who read it.
-            known: From `read`.
-            read_at: `time.monotonic` from before it was read: the row is as old as that.
-        """
+    def _entry(self, user: User, module_id: UUID) -> _Entry | None:
+        users = self._modules.get(module_id)
+        return None if users is None else users.get((user.id, user.is_admin))
+
+    def _read(self, user: User, module_id: UUID) -> asyncio.Task[Known]:
+        """Reads a row on a thread, once for all who want it now."""
+        key = module_id, (user.id, user.is_admin)
+        task = self._reading.get(key)
+        if task is None:
+            task = self._reading[key] = asyncio.get_running_loop().create_task(self._reads(user, module_id))
+
+            def over(done: asyncio.Task[Known]) -> None:
+                del self._reading[key]
+                if not done.cancelled() and isinstance(done.exception(), NotFoundError):
+                    self._modules.pop(module_id, None)
+
+            task.add_done_callback(over)
+        return task
+
+    async def _reads(self, user: User, module_id: UUID) -> Known:
+        read_at = time.monotonic()
+        stored = await asyncio.to_thread(lambda: self._registry.modules(user).get(module_id).to_stored())
+        known = Known(stored, self._executable(stored))
+        if read_at > self._forgot_at:  # else it may be from before the change
+            self._put(user, known, read_at)
+        return known
+
+    def _put(self, user: User, known: Known, read_at: float) -> None:
         users = self._modules.setdefault(known.stored.id, {})
         self._modules.move_to_end(known.stored.id)
         if len(users) >= MAX_USERS:
             users.clear()
-        users[user.id, user.is_admin] = _Entry(known, read_at + self._fresh_s)
+        users[user.id, user.is_admin] = _Entry(known, read_at)
         if len(self._modules) > MAX_MODULES:
             self._modules.popitem(last=False)
-
-    def forget(self, module_id: UUID) -> None:
-        """Forgets a module that was changed; safe from any thread."""
-        self._modules.pop(module_id, None)
 
     def _executable(self, stored: StoredModule) -> ExecutableModule:
         manifest: Manifest = stored.manifest

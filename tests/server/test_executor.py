@@ -319,13 +319,51 @@ def test_a_client_that_goes_away_ends_its_execution(service: Running) -> None:
         head = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
         with socket.create_connection(("127.0.0.1", int(service.url.rsplit(":", 1)[1]))) as raw:
             raw.sendall(f"POST {PATH} HTTP/1.1\r\n{head}\r\n".encode() + request.read())
-            time.sleep(0.3)  # it has begun
-        deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 60
+            while service.service.executions.under_way == 0:
+                assert time.monotonic() < deadline, "the execution does not begin"
+                time.sleep(0.02)
         while not (rows := service.service.registry.executions(BOB).list_own()):
             assert time.monotonic() < deadline, "the execution goes on for a client that is gone"
             time.sleep(0.02)
     assert rows[0].status == "error"
     assert "cancelled" in str(rows[0].error_message)
+
+
+@pytest.mark.parametrize("function", ["add", "half", "wide"])
+def test_a_quick_function_answers_alike_from_the_event_loop(service: Running, function: str) -> None:
+    stored = store(service, BOB)
+    args = {"add": [2, 3], "half": [3], "wide": [2**53]}[function]
+    with service.client(BOB) as client:
+        answers = [call(client, stored, function, args) for _ in range(30)]
+    assert len({json.dumps(each.json()["result"]) for each in answers}) == 1
+    assert len({each.headers["Akatsuki-Execution-Id"] for each in answers}) == 30
+    rows = service.service.registry.executions(BOB).list_own(limit=100)
+    assert {str(row.id) for row in rows} == {each.headers["Akatsuki-Execution-Id"] for each in answers}
+
+
+SOMETIMES = """(module
+  (memory (export "memory") 1 10)
+  (func (export "work") (param i32) (result i32)
+    (block $done (br_if $done (i32.ne (local.get 0) (i32.const 1))) (loop br 0))
+    (if (i32.eq (local.get 0) (i32.const 2)) (then unreachable))
+    (memory.grow (i32.const 20))))"""
+
+
+def test_what_is_not_quick_this_time_is_done_on_a_thread_under_its_own_limits(service: Running) -> None:
+    wasm = bytes(wat2wasm(SOMETIMES))
+    registry = service.service.registry
+    stored = registry.store(Artifact(wasm, manifests.for_binary(wasm)), UploadTarget("sometimes", registry, BOB))
+    with service.client(BOB) as client:
+        for _ in range(20):
+            assert call(client, stored, "work", [0]).json()["result"] == -1
+        slow = is_problem(call(client, stored, "work", [1], timeoutMs=100), 504, "timeout")
+        assert slow["detail"] == "work ran past its limit of 100 ms"
+        for _ in range(20):
+            assert call(client, stored, "work", [0]).json()["result"] == -1
+        is_problem(call(client, stored, "work", [2]), 422, "guest-trap")
+    statuses = [row.status for row in registry.executions(BOB).list_own(limit=100)]
+    assert (statuses.count("success"), statuses.count("timeout"), statuses.count("error")) == (40, 1, 1)
 
 
 def test_ids_of_nothing(service: Running) -> None:
