@@ -18,6 +18,7 @@ from akatsuki_wasm.server.metrics import Metrics
 from akatsuki_wasm.server.quotas import Quotas
 from akatsuki_wasm.server.readiness import Readiness
 from akatsuki_wasm.server.retention import Retention
+from akatsuki_wasm.server.warming import warm_up
 from akatsuki_wasm.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -81,7 +82,8 @@ class Service:
         return self.workspace.acting(user)
 
     async def start(self) -> None:
-        """Begins what needs the running event loop."""
+        """Begins what needs the running event loop, and gets ready for the first execution."""
+        await asyncio.to_thread(warm_up)
         self._executions = Executions(self)
         self.designs.start()
         self.retention.start()

@@ -1,0 +1,44 @@
+"""What a process does before its first execution, so that the first client does not wait for it."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import threading
+
+from akatsuki_wasm import manifest as manifests
+from akatsuki_wasm.contracts import Call, ExecutableModule, Limits
+from akatsuki_wasm.registry.blobs import digest_of
+
+log = logging.getLogger(__name__)
+
+# (module (memory (export "memory") 1) (func (export "f") (result i32) i32.const 1))
+_TINY = bytes.fromhex(
+    "0061736d01000000"  # magic and version
+    "0105016000017f"  # one type: () -> i32
+    "03020100"  # one function of it
+    "0503010001"  # one memory of one page
+    "070e02066d656d6f7279020001660000"  # exports: memory, f
+    "0a0601040041010b"  # i32.const 1
+)
+_LATER = ("pandas", "pyarrow", "PIL.Image", "akatsuki_wasm.values.columns", "akatsuki_wasm.values.image_files")
+"""What only columns and images need; it takes most of a second to import."""
+
+
+def warm_up() -> None:
+    """Makes the engine and its pool of instances, by an execution in a sandbox that goes away again."""
+    from akatsuki_wasm.sandbox.base import SandboxConfig
+    from akatsuki_wasm.sandbox.sandbox import Sandbox
+
+    tiny = ExecutableModule(digest_of(_TINY), manifests.for_binary(_TINY), lambda: _TINY, "tiny", built_here=True)
+    with Sandbox(SandboxConfig(cache_size=1)) as sandbox:
+        sandbox.execute(tiny, Call("f"), Limits())
+    threading.Thread(target=_import_rest, name="akatsuki-warming", daemon=True).start()
+
+
+def _import_rest() -> None:
+    for name in _LATER:
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            log.debug("%s is not installed", name)
