@@ -189,4 +189,8 @@ def _show_diagnostics(diagnostics: Any) -> None:
 def _usage(error: click.ClickException, *, as_json: bool) -> None:
     context = getattr(error, "ctx", None)
     hint = f"Try '{context.command_path} --help'." if context is not None else ""
+    if isinstance(error, click.NoSuchOption) and context is not None:
+        root = context.find_root().command
+        if any(error.option_name in each.opts for each in root.params):
+            hint = f"It stands before the command: akatsuki {error.option_name} … {context.info_name}"
     report("usage", error.format_message().rstrip("."), hint, as_json)

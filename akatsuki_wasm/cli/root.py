@@ -40,6 +40,10 @@ COMMANDS = {
 }
 
 
+_HERE_ALONE = ("crates", "db", "doctor", "eval", "plugins", "serve", "token", "toolchain")
+"""Commands that ask no server for anything. `build` asks none either, and goes with a `deploy` to one."""
+
+
 class RootGroup(LazyGroup):
     """The root: it maps errors to exit codes, and asks plugins for commands when a name is not a built-in one."""
 
@@ -149,6 +153,13 @@ def _global(*declarations: str, **attributes: Any) -> Callable[[Callable[..., An
 )
 @_global("--block", metavar="NAME", multiple=True, help="Do not load a plugin, by name. Repeatable.")
 @_global("--data-dir", type=click.Path(path_type=Path, file_okay=False), help="Folder of the registry.")
+@_global("--server", metavar="URL", help="Work on this server instead of this machine's registry.")
+@_global(
+    "--token-file",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File with the token for the server. AKATSUKI_TOKEN otherwise.",
+)
 @_global("--verbose", is_flag=True, help="Show log messages, and tracebacks of errors.")
 @click.pass_obj
 def cli(session: Session) -> None:
@@ -157,3 +168,8 @@ def cli(session: Session) -> None:
     Exit codes: 0 done, 1 your input, 2 usage, 3 the guest's error, 4 the toolchain's, 70 a defect, 130 interrupted.
     """
     _log_to_stderr(session.verbose)
+    context = click.get_current_context()
+    if session.server and context.invoked_subcommand in _HERE_ALONE:
+        raise click.UsageError(f"{context.invoked_subcommand} is about this machine: leave --server out", ctx=context)
+    if session.server and session.user is not None:
+        raise click.UsageError("On a server the token says who acts: leave --as out", ctx=context)

@@ -123,24 +123,32 @@ class RemoteDesign:
             DesignCancelled: It was cancelled.
             ServerUnreachableError: The server went away; the design may go on there.
         """
-        headers = {"Idempotency-Key": str(uuid4())}
-        accepted = object_of(self._client.send("POST", "/api/designs", repeat=True, json=body, headers=headers))
-        path = f"/api/designs/{accepted.get('id')}"
+        key = str(uuid4())
+        path = ""
         try:
+            path = self._ask(body, key)
             outcome = self._follow(path)
         except ServerUnreachableError:
             raise  # nobody there to be told
         except BaseException as exc:  # Ctrl-C first of all: what nobody waits for is not worked on
-            self._cancel(path)
+            if path or not isinstance(exc, AkatsukiError):
+                self._cancel(path, body, key)
             if isinstance(exc, ExecutionCancelled):
                 raise DesignCancelled from exc
             raise
         return outcome()
 
-    def _cancel(self, path: str) -> None:
+    def _ask(self, body: Mapping[str, Any], key: str) -> str:
+        """Asks for the design, once however often it is sent; gives its path."""
+        headers = {"Idempotency-Key": key}
+        accepted = object_of(self._client.send("POST", "/api/designs", repeat=True, json=body, headers=headers))
+        return f"/api/designs/{accepted.get('id')}"
+
+    def _cancel(self, path: str, body: Mapping[str, Any], key: str) -> None:
         """Asks the server to end it; that somebody waits no more is not told twice."""
         try:
-            self._client.send("POST", f"{path}/cancel", repeat=True)
+            # Interrupted before the server's answer came, the same request tells which design it was.
+            self._client.send("POST", f"{path or self._ask(body, key)}/cancel", repeat=True)
         except AkatsukiError as exc:
             log.info("the design was not cancelled on the server: %s", exc)
 
