@@ -46,6 +46,8 @@ MAX_WAITING = 20_000
 MAX_BATCH = 512
 """Records in one transaction."""
 
+_WARNING_SECONDS = 5.0
+
 
 class _Entry(NamedTuple):
     """A record that waits."""
@@ -79,6 +81,8 @@ class Journal(Generic[W]):
         self._process = 0
         self._closed = False
         self._sqlite = database.is_sqlite
+        self._lost = 0
+        self._next_warning = 0.0
 
     @property
     def waiting(self) -> int:
@@ -188,7 +192,7 @@ class Journal(Generic[W]):
         try:
             refused = writer.write([each.prepared for each in entries])
         except AkatsukiError as exc:
-            log.warning("%d executions could not be recorded: %s", len(entries), exc)
+            self._warn(len(entries), exc)
             self._tell([each.waiter for each in entries], exc)
             return
         except Exception as exc:  # a defect must not end the thread: everybody after would wait for ever
@@ -206,6 +210,13 @@ class Journal(Generic[W]):
             )
         if entries:
             self._tell([each.waiter for each in entries], None)
+
+    def _warn(self, lost: int, error: AkatsukiError) -> None:
+        """Says it once in a while: a database that is away fails a thousand times in a second."""
+        self._lost += lost
+        if time.monotonic() >= self._next_warning:
+            log.warning("%d executions could not be recorded: %s", self._lost, error)
+            self._lost, self._next_warning = 0, time.monotonic() + _WARNING_SECONDS
 
     def _tell(self, waiters: list[W], error: AkatsukiError | None) -> None:
         try:
