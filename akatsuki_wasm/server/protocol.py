@@ -32,6 +32,10 @@ WRITE_SECONDS = 60.0
 MAX_HEADER_BYTES = 48 * 1024
 """A token of 16 KiB, the same again in a cookie, and as much for the rest."""
 MAX_HEADERS = 200
+MAX_FRAMING_BYTES = 512 * 1024
+"""Of a chunked body: sizes, extensions and trailers, beside `FRAMING_OF_BYTE` for each byte of its content."""
+FRAMING_OF_BYTE = 16
+"""A chunk of one byte has five more around it, and as much again for a client that is generous with them."""
 _HINT = "See /openapi.json."
 
 
@@ -43,6 +47,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self._in_headers = True
         self._in_body = False
         self._came = 0
+        self._content = 0
+        self._framing = 0
         self._refusal: AkatsukiError | None = None
         self._unread: asyncio.TimerHandle | None = None
         self._watch: asyncio.TimerHandle | None = self.loop.call_later(HEADER_SECONDS, self._look)
@@ -55,6 +61,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
         self._came += len(data)
+        self._framing += len(data) if self._in_body else 0
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -68,6 +75,8 @@ class GuardedProtocol(HttpToolsProtocol):
             return
         if self._in_headers and self._came > MAX_HEADER_BYTES:
             self._refuse(_too_large(), 431)
+        elif self._in_body and self._framing > MAX_FRAMING_BYTES + FRAMING_OF_BYTE * self._content:
+            self._refuse(RequestError("the request's chunks are more framing than content", hint=_HINT), 400)
         elif self._watch is None and (self._in_headers or self._in_body):
             self._came = 0 if self._in_body else self._came
             self._watch = self.loop.call_later(BODY_SECONDS if self._in_body else HEADER_SECONDS, self._look)
@@ -75,6 +84,17 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         self._in_headers = True
         super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        # What comes behind a chunked body (RFC 9110, section 6.5) is none: it would count like one, though a proxy
+        # that sets headers let it pass.
+        if self._in_headers:
+            super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        self._content += len(body)
+        self._framing -= len(body)
+        super().on_body(body)
 
     def on_headers_complete(self) -> None:
         # The exact sum is asked for only where so much has come at all.
@@ -85,7 +105,7 @@ class GuardedProtocol(HttpToolsProtocol):
             raise self._refusal
         self._in_headers = False
         self._in_body = True
-        self._came = 0
+        self._came = self._content = self._framing = 0
         if self._watch is not None:
             self._stop_watching()
         super().on_headers_complete()
@@ -120,6 +140,9 @@ class GuardedProtocol(HttpToolsProtocol):
             return
         if self._in_headers and not self._answering():
             self._refuse(RequestError("the request's headers came too slowly", hint=_HINT), 408)
+            return
+        if self._in_body and not self._answering():
+            self.transport.close()  # the answer was sent before the body was whole, and nobody reads the rest
             return
         if self._in_body and not self.flow.read_paused and self._came < BODY_BYTES_PER_SECOND * BODY_SECONDS:
             self._refuse(RequestError("the request's body came too slowly", hint=_HINT), 408)

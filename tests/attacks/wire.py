@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
@@ -82,6 +83,10 @@ class Wire:
         finally:
             self._socket.settimeout(20)
         return found
+
+    def is_readable(self) -> bool:
+        """Whether something came, or the connection was closed."""
+        return bool(self._held) or bool(select.select([self._socket], [], [], 0)[0])
 
     def is_closed(self) -> bool:
         """Whether the server closes the connection now, without any more bytes."""
