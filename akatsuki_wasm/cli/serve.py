@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from akatsuki_wasm.server.listening import Listener, Place
 
 _LEVELS = ("debug", "info", "warning", "error")
+_LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 
 @click.command(
@@ -77,13 +78,9 @@ def serve(
     AKATSUKI_JWT_JWKS_URL. Ctrl-C, or SIGTERM, stops it when what is under way has ended; a second one stops it at once.
     """
     check_server_extra()
-    from akatsuki_wasm.server.hosts import LOOPBACK_NAMES
-    from akatsuki_wasm.server.identity import has_real_authentication
     from akatsuki_wasm.server.listening import Place
+    from akatsuki_wasm.server.options import Options, has_real_authentication
     from akatsuki_wasm.server.service_log import configure
-    from akatsuki_wasm.server.serving import Options
-    from akatsuki_wasm.server.serving import serve as serve_here
-    from akatsuki_wasm.server.workers import Supervisor
 
     settings = current().notebook_settings()
     place = Place(host, port, uds)
@@ -95,20 +92,24 @@ def serve(
     # elsewhere, it has none, and a proxy asks for whatever name it has.
     guarded = bool(hosts) or not is_real
     options = Options(
-        hosts=(*LOOPBACK_NAMES, *([host] if uds is None else []), *hosts) if guarded and uds is None else hosts,
+        hosts=(*_LOOPBACK_NAMES, *([host] if uds is None else []), *hosts) if guarded and uds is None else hosts,
         log_level=log_level,
         access_log=access_log,
         trust_all_proxies=uds is not None,
     )
-    configure(log_level, access=access_log)
     with place.listen() as listener:
+        configure(log_level, access=access_log)
 
         def started() -> None:
             _announce(listener, settings, with_token=with_token)
 
         if workers == 1:
+            from akatsuki_wasm.server.serving import serve as serve_here
+
             serve_here(settings, listener.socket, options, started)
             return
+        from akatsuki_wasm.server.workers import Supervisor
+
         command = [sys.executable, "-m", "akatsuki_wasm.cli.worker"]
         code = Supervisor(settings, listener.socket, options, count=workers, command=command, started=started).run()
     if code:

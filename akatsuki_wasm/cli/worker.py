@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 
 from akatsuki_wasm.cli.exits import guard
 from akatsuki_wasm.config import load_settings
+from akatsuki_wasm.server.options import Options
 from akatsuki_wasm.server.service_log import configure
-from akatsuki_wasm.server.serving import Options, serve
+from akatsuki_wasm.server.serving import serve
 
 if TYPE_CHECKING:
     from akatsuki_wasm.server.serving import StoppingServer

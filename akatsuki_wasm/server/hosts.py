@@ -5,7 +5,10 @@ Such a page (DNS rebinding) is of the same origin as the service to the browser,
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
+
+from fastapi import Response
 
 from akatsuki_wasm.errors import RequestError
 from akatsuki_wasm.server import problems
@@ -14,8 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from starlette.types import ASGIApp, Receive, Scope, Send
-
-LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 
 class HostCheck:
@@ -37,9 +38,8 @@ class HostCheck:
                 error = RequestError(
                     "the request is for another host than this one", hint="The service is started with --allow-host."
                 )
-                response = problems.answer(error)
-                response.status_code = 421
-                await response(scope, receive, send)
+                document = json.dumps(problems.problem(error) | {"status": 421}, ensure_ascii=False)
+                await Response(document, 421, media_type=problems.MEDIA_TYPE)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 

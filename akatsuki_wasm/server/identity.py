@@ -54,7 +54,6 @@ class Identity:
         self._session_key: bytes | None = None
         self._known: dict[bytes, tuple[User, float]] = {}
         self._keys = KeySet(settings.jwt_jwks_url, self._known.clear) if settings.jwt_jwks_url else None
-        self.is_local = not has_real_authentication(settings)
         self._secret = _secret(settings)
 
     def remembered(self, credentials: bytes) -> User | None:
@@ -166,11 +165,6 @@ def _checked(token: str, header: Header, key: bytes | jwt.PyJWK, rules: Rules) -
     except jwt.InvalidTokenError as exc:
         raise refused("its signature is wrong") from exc
     return read_claims(payload, rules, time.time())
-
-
-def has_real_authentication(settings: Settings) -> bool:
-    """Whether tokens come from somebody else than this machine."""
-    return settings.jwt_secret is not None or bool(settings.jwt_jwks_url)
 
 
 def signing_key(settings: Settings) -> bytes:

@@ -13,7 +13,6 @@ import os
 import signal
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from akatsuki_wasm.config import Settings
+    from akatsuki_wasm.server.options import Options
 
 KEEP_ALIVE_SECONDS = 75
 """How long an idle connection stays open: longer than the 60 s of nginx, which would otherwise use one as it closes."""
@@ -38,24 +38,6 @@ ANSWER_SECONDS = 3.0
 """How long what was cancelled has to answer."""
 END_SECONDS = 5.0
 """How long threads that do not end hold the process up after all is written."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a process serves.
-
-    Attributes:
-        hosts: Names that requests may ask for; any where empty.
-        log_level: Of `service_log.LEVELS`.
-        access_log: Whether each request is logged.
-        trust_all_proxies: Whether ``X-Forwarded-…`` headers count whoever sends them, as behind a unix socket; only
-            those from this machine do otherwise.
-    """
-
-    hosts: tuple[str, ...] = ()
-    log_level: str = "warning"
-    access_log: bool = False
-    trust_all_proxies: bool = False
 
 
 class StoppingServer(uvicorn.Server):

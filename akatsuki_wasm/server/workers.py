@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from akatsuki_wasm.config import Settings
-    from akatsuki_wasm.server.serving import Options
+    from akatsuki_wasm.server.options import Options
 
 log = logging.getLogger(__name__)
 
