@@ -11,7 +11,6 @@ import logging
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
-from uuid import uuid4
 
 from starlette.requests import ClientDisconnect
 
@@ -23,9 +22,17 @@ from akatsuki_wasm.errors import (
     PermissionDeniedError,
     RequestError,
 )
-from akatsuki_wasm.execution import MAX_ERRORS, limits_of, raise_row_errors, say, summarise, summarise_arguments
+from akatsuki_wasm.execution import (
+    MAX_ERRORS,
+    kind_of,
+    limits_of,
+    raise_row_errors,
+    say,
+    summarise,
+    summarise_arguments,
+)
 from akatsuki_wasm.registry import policy
-from akatsuki_wasm.registry.journal import ExecutionRecord, Journal
+from akatsuki_wasm.registry.journal import ExecutionRecord, Journal, execution_id
 from akatsuki_wasm.registry.models import now
 from akatsuki_wasm.sandbox.plans import function_not_found
 from akatsuki_wasm.server import answers
@@ -243,7 +250,7 @@ class Executions:
             call, summary = _call(function, request)
         except Exception as exc:  # noqa: BLE001 - answered as the error that it is
             return Outcome(None, Executed(None, stored, error=exc))
-        execution_id, executed_at, started = uuid4(), now(), time.perf_counter()
+        row_id, executed_at, started = execution_id(), now(), time.perf_counter()
         error: Exception | None = None
         result: ExecutionResult | None = None
         media, body = answers.media_type(request.accept, function, batch=batch), b""
@@ -262,7 +269,7 @@ class Executions:
             "success" if error is None else "timeout" if isinstance(error, ExecutionTimeout) else "error"
         )
         record = ExecutionRecord(
-            id=execution_id,
+            id=row_id,
             module_id=stored.id,
             user=user,
             function_name=function.name,
@@ -273,9 +280,10 @@ class Executions:
             input_summary=summary,
             output_summary="" if result is None else summarise(result.value),
             error_message=None if error is None else say(error),
+            error_code=None if error is None else kind_of(error),
             executed_at=executed_at,
         )
-        return Outcome(record, Executed(execution_id, stored, media, body, result, error))
+        return Outcome(record, Executed(row_id, stored, media, body, result, error))
 
     # ------------------------------------------------------------ ends
 
