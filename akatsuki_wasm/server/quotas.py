@@ -38,7 +38,7 @@ class Quotas:
         return self._settings.quota(owner_type).stored_bytes
 
     def spent(self, user: User, owner_type: OwnerType, since: datetime, until: datetime | None = None) -> float:
-        """Seconds that a user's executions of modules of one owner type took; it asks the database, on the caller's thread.
+        """Seconds that a user's executions of modules of one owner type took; it asks the database.
 
         A module that was deleted meanwhile counts as a user's module, the only kind that its user can delete: deleting
         it does not take back what it cost.
