@@ -56,7 +56,7 @@ class Client:
 
     def __init__(self, server: str, token: str | None, *, allow_http: bool = False) -> None:
         self.url = check_address(server, has_token=token is not None, allow_http=allow_http)
-        if token is not None and not (token.isascii() and token.isprintable() and token.strip() == token and token):
+        if token is not None and not (token.isascii() and token.isprintable() and token.split() == [token]):
             raise ConfigError(
                 "the token has characters that no token has, or is empty", hint="Copy it anew; it is one line."
             )

@@ -12,7 +12,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from akatsuki_wasm.contracts import BaseSource, Control, Example
 from akatsuki_wasm.designing import DesignOptions, checked_prompt, to_base
@@ -44,9 +44,23 @@ QUIET_S = 60.0
 """After which a connection on which nothing came is taken for broken: the server gives a sign of life each 15 s."""
 _LAST = ("done", "failed", "cancelled")
 """Kinds of the last event of a design."""
+_AGAIN = (429, 502, 503, 504)
+"""Statuses of who may answer otherwise in a moment, such as a proxy while a server starts."""
 _LOST_TRIES = 6
 """Times a broken connection is made again without anything new, with growing pauses of up to 8 s."""
 _HERE = "Design on this machine (server='', --server ''), and deploy the module to the server."
+
+
+class _LostError(ServerUnreachableError):
+    """The connection broke, or nobody was there for the moment: it is made again.
+
+    Args:
+        error: What is said when it is given up.
+    """
+
+    def __init__(self, error: AkatsukiError) -> None:
+        super().__init__(error.message, hint=error.hint)
+        self.error = error
 
 
 @dataclass(frozen=True)
@@ -141,8 +155,11 @@ class RemoteDesign:
     def _ask(self, body: Mapping[str, Any], key: str) -> str:
         """Asks for the design, once however often it is sent; gives its path."""
         headers = {"Idempotency-Key": key}
-        accepted = object_of(self._client.send("POST", "/api/designs", repeat=True, json=body, headers=headers))
-        return f"/api/designs/{accepted.get('id')}"
+        response = self._client.send("POST", "/api/designs", repeat=True, json=body, headers=headers)
+        try:
+            return f"/api/designs/{UUID(object_of(response)['id'])}"
+        except (KeyError, TypeError, ValueError, AttributeError) as exc:
+            raise stranger(response) from exc
 
     def _cancel(self, path: str, body: Mapping[str, Any], key: str) -> None:
         """Asks the server to end it; that somebody waits no more is not told twice."""
@@ -166,9 +183,9 @@ class RemoteDesign:
                         if event.kind in _LAST:
                             return partial(_outcome, event.data)
                         self._hear(event)
-            except (ServerUnreachableError, OverloadedError):
+            except _LostError as exc:
                 if lost >= _LOST_TRIES:
-                    raise
+                    raise exc.error from exc
             if self._last == before:
                 found = self._ended(path)
                 if found is not None:
@@ -194,13 +211,14 @@ class RemoteDesign:
                     return
                 if not response.is_success:
                     response.read()
-                    raise self._client.error_of(response)
+                    error = self._client.error_of(response)
+                    raise _LostError(error) if response.status_code in _AGAIN else error
                 if not response.headers.get("content-type", "").startswith("text/event-stream"):
                     response.read()
                     raise stranger(response)
                 yield from read_events(response.iter_lines())
         except httpx.TransportError as exc:
-            raise self._client.unreachable(exc) from exc
+            raise _LostError(self._client.unreachable(exc)) from exc
 
     def _ended(self, path: str) -> Callable[[], StoredModule] | None:
         """What tells the outcome of a design that has ended, where its last event did not come."""

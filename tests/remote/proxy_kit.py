@@ -18,6 +18,7 @@ class Proxy:
     Attributes:
         url: Of the proxy.
         connections: How many were made.
+        lose_answer_to: A request that begins so gets no answer: the connection ends instead, once.
     """
 
     def __init__(self, target: str) -> None:
@@ -27,7 +28,7 @@ class Proxy:
         self._sockets: list[socket.socket] = []
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
-        self.refuses = False
+        self.lose_answer_to: bytes | None = None
         self.connections = 0
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self._run(self._accept)
@@ -44,19 +45,21 @@ class Proxy:
             except OSError:
                 return
             self.connections += 1
-            if self.refuses:
-                client.close()
-                continue
             server = socket.create_connection(self._target)
             with self._lock:
                 self._sockets += [client, server]
-            self._run(self._pump, client, server)
-            self._run(self._pump, server, client)
+            loses = threading.Event()
+            self._run(self._pump, client, server, loses, True)
+            self._run(self._pump, server, client, loses, False)
 
-    @staticmethod
-    def _pump(source: socket.socket, sink: socket.socket) -> None:
+    def _pump(self, source: socket.socket, sink: socket.socket, loses: threading.Event, is_request: bool) -> None:
         with suppress(OSError):
             while data := source.recv(65536):
+                if is_request and self.lose_answer_to is not None and data.startswith(self.lose_answer_to):
+                    self.lose_answer_to = None
+                    loses.set()
+                if not is_request and loses.is_set():
+                    break
                 sink.sendall(data)
         for each in (source, sink):
             with suppress(OSError):
