@@ -99,13 +99,25 @@ def _columns(batch: BatchValue, *, errors: bool) -> bytes:
 
 
 def _image(record: Any, media: str) -> bytes:
-    from PIL import Image
-
     from akatsuki_wasm.values.images import to_pil
 
-    image = to_pil(record)
+    return encode_image(to_pil(record), media)
+
+
+def encode_image(image: Any, media: str) -> bytes:
+    """A PIL image as a file.
+
+    Args:
+        image: Of any mode; transparency is set on white where the format has none.
+        media: ``image/png``, ``image/jpeg`` or ``image/webp``.
+
+    Raises:
+        RequestError: The format cannot hold an image of that size.
+    """
+    from PIL import Image
+
     kind = _IMAGES[media]
-    if kind == "JPEG":  # it has no transparency
+    if kind == "JPEG" and image.mode != "RGB":
         rgba, image = image.convert("RGBA"), Image.new("RGB", image.size, "white")
         image.paste(rgba, mask=rgba.getchannel("A"))
     buffer = io.BytesIO()

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from starlette.requests import ClientDisconnect
 
-from akatsuki_wasm.errors import RequestError, RequestTooLargeError
+from akatsuki_wasm.errors import OverloadedError, QuotaError, RequestError, RequestTooLargeError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from uuid import UUID
+
     from fastapi import Request
-    from starlette.types import Message
+    from akatsuki_wasm.contracts import User
 
 MAX_DEPTH = 200
 """Arrays and objects inside each other; a value of the guest contract needs a few."""
@@ -63,18 +67,53 @@ def check_headers(request: Request, limit: int) -> None:
         raise too_large(limit)
 
 
-class LimitedReceive:
-    """An ASGI ``receive`` that fails once more than `limit` bytes came: for parsers that read by themselves."""
+class Budget:
+    """Bytes that the bodies of requests may have in memory at once, of all requests of a process.
 
-    def __init__(self, request: Request, limit: int) -> None:
-        self._receive, self._limit, self._size = request.receive, limit, 0
+    Args:
+        total: Of all users; one of them may have half of it.
+    """
 
-    async def __call__(self) -> Message:
-        message = await self._receive()
-        self._size += len(message.get("body", b""))
-        if self._size > self._limit:
-            raise too_large(self._limit)
-        return message
+    def __init__(self, total: int) -> None:
+        self.total, self.used = total, 0
+        self._users: dict[UUID, int] = {}
+
+    @contextmanager
+    def holding(self, user: User, size: int) -> Iterator[None]:
+        """Counts a body from before it is read until nothing of it is needed any more.
+
+        Raises:
+            QuotaError: The user's bodies take more than half of all memory for them.
+            OverloadedError: All bodies together take too much.
+        """
+        mine = self._users.get(user.id, 0) + size
+        if mine > self.total // 2:
+            raise QuotaError(
+                f"your requests under way have bodies of {mine:,} bytes: at most {self.total // 2:,} are taken",
+                hint="Send fewer at once.",
+                retry_after=1.0,
+            )
+        if self.used + size > self.total:
+            raise OverloadedError(
+                "the bodies of requests under way take all the memory for them", hint="Try again.", retry_after=1.0
+            )
+        self.used += size
+        self._users[user.id] = mine
+        try:
+            yield
+        finally:
+            self.used -= size
+            left = self._users[user.id] - size
+            if left:
+                self._users[user.id] = left
+            else:
+                del self._users[user.id]
+
+
+def announced_size(request: Request, limit: int) -> int:
+    """How large a body may become: what its header says, else the limit."""
+    length = request.headers.get("content-length", "")
+    return min(int(length[:20]), limit) if length.isdecimal() else limit
 
 
 def too_large(limit: int) -> RequestTooLargeError:
@@ -92,7 +131,7 @@ def parse_object(body: bytes, what: str = "the body") -> dict[str, Any]:
     """
     hint = "Send a JSON object."
     try:
-        found = json.loads(body, object_pairs_hook=_members, parse_constant=_constant)
+        found = json.loads(body.decode(), object_pairs_hook=_members, parse_constant=_constant)
     except RecursionError:
         raise RequestError(f"{what} is nested too deeply", hint=hint) from None
     except json.JSONDecodeError as exc:

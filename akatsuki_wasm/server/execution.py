@@ -36,6 +36,7 @@ from akatsuki_wasm.registry.journal import ExecutionRecord, Journal, execution_i
 from akatsuki_wasm.registry.models import now
 from akatsuki_wasm.sandbox.plans import function_not_found
 from akatsuki_wasm.server import answers
+from akatsuki_wasm.server.bodies import Budget
 from akatsuki_wasm.server.call_arguments import bound_arguments
 from akatsuki_wasm.server.disconnects import admitted
 from akatsuki_wasm.server.quick_calls import QuickCalls
@@ -57,6 +58,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+BODIES = 8
+"""How many of the largest bodies may be in memory at once."""
 STOP_S = 5.0
 """How long executions that were cancelled are waited for; they look every 30 ms."""
 
@@ -127,6 +130,7 @@ class Executions:
 
     Attributes:
         rows: What is known of modules.
+        bodies: What the bodies of requests take.
         journal: Writes the history.
     """
 
@@ -139,9 +143,18 @@ class Executions:
         self._loop = asyncio.get_running_loop()
         self._threads = Threads(service.admission.slots.slots)
         self._controls: set[Control] = set()
+        self.bodies = Budget(BODIES * service.settings.max_body_bytes)
         self._quick = QuickCalls(service.settings.module_cache_size)
         self.rows = RowCache(service.registry, service.settings.fresh_ms)
         self.journal: Journal[Waiter] = Journal(service.registry.database, self._settled)
+
+    def check_rate(self, user: User) -> None:
+        """Counts one request of a user, before anything is done for it.
+
+        Raises:
+            QuotaError: They are too many in too short a time.
+        """
+        self._admission.check_rate(user)
 
     async def execute(self, user: User, request: ExecuteRequest, control: Control) -> Executed:
         """Executes one call; what began is in the history when this returns.
@@ -159,7 +172,6 @@ class Executions:
             OverloadedError: There is too much to do.
             StorageError: The registry, or the history, failed.
         """
-        self._admission.check_rate(user)
         known = await self._executable(user, request.module_id)
         stored = known.stored
         function = stored.manifest.function(request.function)

@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect
 from akatsuki_wasm.errors import AkatsukiError, RequestError
 from akatsuki_wasm.execution import OnError
 from akatsuki_wasm.server import arrow_bodies, problems
-from akatsuki_wasm.server.bodies import parse_object, read_body
+from akatsuki_wasm.server.bodies import announced_size, parse_object, read_body
 from akatsuki_wasm.server.dependencies import caller_of, service_of
 from akatsuki_wasm.server.disconnects import Disconnect, RequestControl
 from akatsuki_wasm.server.execution import Executed, ExecuteRequest
@@ -47,11 +47,14 @@ async def execute(request: Request) -> Response:
     """Executes one function of one module in a fresh sandbox, and records it in the history."""
     service = service_of(request)
     user = await caller_of(request)
+    executions, limit = service.executions, service.settings.max_body_bytes
+    executions.check_rate(user)
+    control = RequestControl()
     try:
-        wanted = await _read(request, service.settings.max_body_bytes)
-        control = RequestControl()
-        with Disconnect(request, control):
-            executed = await service.executions.execute(user, wanted, control)
+        with executions.bodies.holding(user, announced_size(request, limit)):
+            wanted = await _read(request, limit)
+            with Disconnect(request, control):
+                executed = await executions.execute(user, wanted, control)
     except ClientDisconnect:
         return Response(status_code=GONE)
     return _answer(executed)

@@ -83,7 +83,7 @@ class Service:
 
     async def start(self) -> None:
         """Begins what needs the running event loop, and gets ready for the first execution."""
-        await asyncio.to_thread(warm_up)
+        await asyncio.to_thread(warm_up, self.registry, self.quotas)
         self._executions = Executions(self)
         self.designs.start()
         self.retention.start()

@@ -5,10 +5,19 @@ from __future__ import annotations
 import importlib
 import logging
 import threading
+from typing import TYPE_CHECKING
+from uuid import UUID
 
 from akatsuki_wasm import manifest as manifests
 from akatsuki_wasm.contracts import Call, ExecutableModule, Limits
+from akatsuki_wasm.errors import AkatsukiError
+from akatsuki_wasm.registry.acting import UPKEEP
 from akatsuki_wasm.registry.blobs import digest_of
+from akatsuki_wasm.registry.models import now
+
+if TYPE_CHECKING:
+    from akatsuki_wasm.registry.registry import Registry
+    from akatsuki_wasm.server.quotas import Quotas
 
 log = logging.getLogger(__name__)
 
@@ -25,11 +34,20 @@ _LATER = ("pandas", "pyarrow", "PIL.Image", "akatsuki_wasm.values.columns", "aka
 """What only columns and images need; it takes most of a second to import."""
 
 
-def warm_up() -> None:
-    """Makes the engine and its pool of instances, by an execution in a sandbox that goes away again."""
+def warm_up(registry: Registry, quotas: Quotas) -> None:
+    """Asks the database what every execution asks, and executes something in a sandbox that goes away again.
+
+    The first question to a database makes a connection and SQLAlchemy's statements; the first execution makes the
+    engine and its pool of instances.
+    """
     from akatsuki_wasm.sandbox.base import SandboxConfig
     from akatsuki_wasm.sandbox.sandbox import Sandbox
 
+    try:
+        quotas.spent(UPKEEP, "user", now())
+        registry.modules(UPKEEP).get(UUID(int=0))
+    except AkatsukiError as exc:  # there is no such module; or the database is away just now, which readiness tells
+        log.debug("warming up: %s", exc)
     tiny = ExecutableModule(digest_of(_TINY), manifests.for_binary(_TINY), lambda: _TINY, "tiny", built_here=True)
     with Sandbox(SandboxConfig(cache_size=1)) as sandbox:
         sandbox.execute(tiny, Call("f"), Limits())
