@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from fastapi import Request
+
     from akatsuki_wasm.contracts import User
 
 MAX_DEPTH = 200
