@@ -16,7 +16,7 @@ from akatsuki_wasm.registry.designs import UNFINISHED
 from akatsuki_wasm.registry.service_models import DesignStatus  # noqa: TC001 - FastAPI reads the annotations
 from akatsuki_wasm.server.dependencies import Caller, TheService, within_rate
 from akatsuki_wasm.server.design_wish import DesignBody, wish_of
-from akatsuki_wasm.server.idempotency import Made, answer_once
+from akatsuki_wasm.server.idempotency import Key, Made, answer_once
 from akatsuki_wasm.server.json_answers import answer, on_thread
 from akatsuki_wasm.server.json_bodies import read_json
 from akatsuki_wasm.server.modules_api import Listing
@@ -95,13 +95,7 @@ async def start(
     request: Request,
     service: TheService,
     user: Caller,
-    idempotency_key: Annotated[
-        str | None,
-        Header(
-            description="Of the client's choice, such as a UUID: the same request with the same key is done once, and "
-            "answered alike for 24 hours, with the header Idempotent-Replay."
-        ),
-    ] = None,
+    idempotency_key: Key = None,
 ) -> Response:
     """Asks for a design. It is worked on in the background; Location says where to look."""
     body = await read_json(request, DesignBody)
@@ -168,7 +162,8 @@ def cancel(service: TheService, user: Caller, design_id: DesignId) -> Response:
     summary="Follow a design",
     response_class=StreamingResponse,
     responses={
-        200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "The events."},
+        # Not as a string: tools take the schema for that of each event.
+        200: {"content": {"text/event-stream": {"schema": {}}}, "description": "The events."},
         204: {"description": "The reader has all events, and there will be no more."},
     },
     openapi_extra=describes(404),
@@ -177,7 +172,10 @@ async def follow(
     service: TheService,
     user: Caller,
     design_id: DesignId,
-    last_event_id: Annotated[str | None, Header(description="The number of the last event that came.")] = None,
+    last_event_id: Annotated[
+        str | None,
+        Header(description="The number of the last event that came.", json_schema_extra={"pattern": "^[0-9]{1,9}$"}),
+    ] = None,
 ) -> Response:
     """What happens in a design, as server-sent events, from its beginning or behind the event that the reader has."""
     wanted, after = _uuid(design_id), _number(last_event_id)

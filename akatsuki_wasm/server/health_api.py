@@ -62,7 +62,7 @@ async def readyz(service: TheService) -> Any:
     tags=["service"],
     response_class=Response,
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
-    openapi_extra=describes(401, 403),
+    openapi_extra=describes(403, optional=True),
 )
 async def prometheus(request: Request, service: TheService) -> Response:
     """Open to this machine, where no proxy stands between; to admins from elsewhere. No module and no user is named."""

@@ -18,9 +18,9 @@ import logging
 import re
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import Response
+from fastapi import Header, Response
 from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 
@@ -49,7 +49,18 @@ RETRY_AFTER = 1
 """Seconds that a client is asked to wait for the first request with its key."""
 _PLAIN = {"synchronize_session": False}
 """Of statements in sessions that hold no rows."""
-_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_KEY = re.compile(r"[!-~]{1,255}")
+Key = Annotated[
+    str | None,
+    Header(
+        alias=HEADER,
+        description="Of the client's choice, such as a UUID: the same request with the same key is done once, and "
+        f"answered alike for 24 hours, with the header {REPLAYED}.",
+        examples=["6f1c2f0e-4f52-4d0b-9a55-0a6b7f6a1f0e"],
+        json_schema_extra={"pattern": f"^{_KEY.pattern}$"},  # `answer_once` refuses others, with better words
+    ),
+]
+"""The header as a parameter of an endpoint, with None for its default."""
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ front of the service, or a person who reads the request, may take the first.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
 from akatsuki_wasm.errors import RequestError
@@ -36,6 +36,14 @@ class Body(BaseModel):
 
 
 B = TypeVar("B", bound=Body)
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+"""An integer as JSON Schema has it: 200.0 is one too, "200" and true are none."""
 
 
 async def read_json(request: Request, model: type[B], *, limit: int = MAX_JSON_BYTES) -> B:

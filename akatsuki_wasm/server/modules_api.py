@@ -15,7 +15,7 @@ from akatsuki_wasm.errors import NotFoundError, RequestError
 from akatsuki_wasm.registry.modules import MAX_SHARED_WITH, Access
 from akatsuki_wasm.server.dependencies import Caller, TheService, within_rate
 from akatsuki_wasm.server.json_answers import answer, on_thread, to_json
-from akatsuki_wasm.server.json_bodies import Body, read_json
+from akatsuki_wasm.server.json_bodies import Body, Whole, read_json
 from akatsuki_wasm.server.openapi import describes, same_etag
 from akatsuki_wasm.server.paging import DEFAULT_LIMIT, MAX_CURSOR, MAX_LIMIT, Cursors, page_document
 from akatsuki_wasm.server.schemas import ModuleDocument, ModulePage, StatsDocument
@@ -62,9 +62,9 @@ class ModuleChange(Body):
 
     description: Line = ""
     metadata: dict[str, Any] = Field(default={}, description="The owner's own JSON, in place of what was there.")
-    timeout_ms: int = Field(default=5000, ge=100, le=30_000, description="Of an execution that asks for none.")
-    max_execution_time_ms: int = Field(default=30_000, ge=100, le=30_000)
-    max_memory_pages: int = Field(default=4096, ge=0, le=65_536, description="Of 64 KiB.")
+    timeout_ms: Whole = Field(default=5000, ge=100, le=30_000, description="Of an execution that asks for none.")
+    max_execution_time_ms: Whole = Field(default=30_000, ge=100, le=30_000)
+    max_memory_pages: Whole = Field(default=4096, ge=0, le=65_536, description="Of 64 KiB.")
 
 
 class Sharing(Body):

@@ -63,6 +63,7 @@ def describes(
     body: type[BaseModel] | dict[str, Any] | None = None,
     example: Any = None,
     public: bool = False,
+    optional: bool = False,
 ) -> dict[str, Any]:
     """What goes into an endpoint's ``openapi_extra``.
 
@@ -70,9 +71,12 @@ def describes(
         statuses: Of problems that it may answer, beside those that every endpoint has.
         body: The JSON that it reads, or a whole ``content`` object for another kind of body.
         example: Of the JSON body.
-        public: Whether it needs no token.
+        public: Whether it takes no token.
+        optional: Whether a token is wanted of some callers alone.
     """
     extra: dict[str, Any] = {"x-problems": sorted({*statuses, *(() if public else _ALWAYS)}), "x-public": public}
+    if optional:
+        extra["security"] = [{"bearer": []}, {}]
     if body is not None:
         extra["requestBody"] = {"required": True, "content": _content(body, example)}
     return extra

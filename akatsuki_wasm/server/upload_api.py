@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import Field
 
 from akatsuki_wasm import manifest
-from akatsuki_wasm.contracts import Artifact, OwnerType, UploadTarget
+from akatsuki_wasm.contracts import MODULE_NAME, Artifact, OwnerType, UploadTarget
 from akatsuki_wasm.documents import module_document
 from akatsuki_wasm.errors import RequestError
 from akatsuki_wasm.server.dependencies import Caller, TheService, within_rate
 from akatsuki_wasm.server.forms import OVERHEAD, read_form
-from akatsuki_wasm.server.idempotency import HEADER, Made, answer_once
+from akatsuki_wasm.server.idempotency import Key, Made, answer_once
 from akatsuki_wasm.server.json_answers import on_thread
 from akatsuki_wasm.server.json_bodies import MAX_JSON_BYTES, Body, parse_json
 from akatsuki_wasm.server.modules_api import Line, check_metadata
@@ -39,8 +39,15 @@ module with its own toolchain stands in ``claimed.build``; `akatsuki verify` fin
 class NewModule(Body):
     """What a module is to be."""
 
-    name: str = Field(max_length=63, examples=["pricing"], description="Lower-case letters, digits and hyphens.")
-    version: str | None = Field(default=None, max_length=64, description="The next one where left out.")
+    name: str = Field(
+        max_length=63,
+        examples=["pricing"],
+        description="Lower-case letters, digits and hyphens.",
+        json_schema_extra={"pattern": f"^{MODULE_NAME.pattern}$"},  # the registry refuses others, with better words
+    )
+    version: str | None = Field(
+        default=None, max_length=64, examples=["1.0.0"], description="semver; the next one where left out."
+    )
     owner_type: OwnerType = Field(default="user", description="`system` and `admin` need an admin.")
     is_public: bool = Field(default=False, description="Whether every user may read and execute it.")
     description: Line = Field(default="", description="The module's own where empty.")
@@ -78,15 +85,7 @@ async def upload(
     request: Request,
     service: TheService,
     user: Caller,
-    idempotency_key: Annotated[
-        str | None,
-        Header(
-            alias=HEADER,
-            examples=["6f1c2f0e-4f52-4d0b-9a55-0a6b7f6a1f0e"],
-            description="Of the client's choice, such as a UUID: the same request with the same key is done once, and "
-            "answered alike for 24 hours, with the header Idempotent-Replay.",
-        ),
-    ] = None,
+    idempotency_key: Key = None,
 ) -> Response:
     """Stores a module, whole or not at all: its bytes are validated, never executed here, and believed in nothing else.
 
