@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -42,7 +43,7 @@ def token() -> None:
     show_default=True,
     help="How long it is valid.",
 )
-@click.option("--once", is_flag=True, help="For a browser: http://…/?token=TOKEN signs it in, once, on this machine.")
+@click.option("--once", is_flag=True, help="For a browser: http://…/?token=TOKEN signs it in, once, within 10 minutes.")
 @json_option
 def create(name: str | None, admin: bool, hours: float, once: bool, as_json: bool) -> None:
     """Print a bearer token for a service with the same settings, alone on the last line.
@@ -50,6 +51,8 @@ def create(name: str | None, admin: bool, hours: float, once: bool, as_json: boo
     It is signed with AKATSUKI_JWT_SECRET; where no authentication is configured, with a key in the data folder, for a
     service that runs on the same folder. It holds the user's name and rights: keep it secret.
     """
+    if not math.isfinite(hours):
+        raise click.BadParameter("it is no number of hours.", param_hint="'--hours'")
     settings = current().notebook_settings()
     user = _user(settings, name, admin)
     text, seconds = _make(settings, user, round(hours * 3600), once)
