@@ -30,7 +30,7 @@ DATA = {
     "akatsuki_wasm/_data/rust_templates": {".j2", ".rs", ".toml", ".md"},
 }
 """Folder in the wheel to the endings that its files may have."""
-CODE = {".py", ".typed", ".mako", ".css", ".js", ".html"}
+CODE = {".py", ".typed", ".mako", ".sql", ".css", ".js", ".html"}
 
 
 def checkout_files(folder: str) -> set[str]:
