@@ -33,7 +33,7 @@ _MODEL_VARIABLES = ("OPENAI_API_KEY", "OPENAI_BASE_URL")
 SANDBOX_LEVELS = ("basic", "strong", "full")
 _REMOTE = ("server", "token", "allow_http")
 """Where the work goes and for whom it is done: the user's own to say."""
-_COMMA_LISTS = ("block_plugins", "plugin_files", "wasi_grants")
+_COMMA_LISTS = ("block_plugins", "cors_origins", "plugin_files", "wasi_grants")
 
 
 def _login() -> str:
@@ -185,6 +185,8 @@ class Settings(BaseSettings):
         jwt_audience: The ``aud`` that a token must have; not looked at where empty.
         jwt_issuer: The ``iss`` that a token must have; not looked at where empty.
         jwt_leeway_s: How far the clocks of the service and of who issues tokens may be apart, seconds.
+        cors_origins: Origins of pages that may call the service from a browser, such as ``https://app.example.com``.
+            In the environment, a comma list.
         max_body_bytes: Largest body of a request that the service reads.
         execution_slots: Executions that a process of the service does at once; four for each processor core where None.
         user_slots: How many of them one user may have; half of them where None.
@@ -243,6 +245,7 @@ class Settings(BaseSettings):
     jwt_audience: str = "authenticated"
     jwt_issuer: str = ""
     jwt_leeway_s: float = Field(default=30.0, ge=0, le=600)
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     max_body_bytes: int = Field(default=64 * MIB, ge=1024, le=4096 * MIB)
     execution_slots: int | None = Field(default=None, ge=1, le=1024)
     user_slots: int | None = Field(default=None, ge=1, le=1024)

@@ -22,6 +22,7 @@ from akatsuki_wasm.server import (
     session_api,
     upload_api,
 )
+from akatsuki_wasm.server.cors import CorsMiddleware
 from akatsuki_wasm.server.metrics import CountingMiddleware
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ def create_app(open_service: Callable[[], Service]) -> FastAPI:
         generate_unique_id_function=lambda route: to_camel(route.name),
     )
     app.add_middleware(CountingMiddleware, metrics=lambda: app.state.service.metrics)
+    app.add_middleware(CorsMiddleware, origins=lambda: app.state.service.settings.cors_origins)
     for router in _routers():
         app.include_router(router)
     app.add_exception_handler(AkatsukiError, _failed)
