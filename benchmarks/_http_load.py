@@ -1,7 +1,8 @@
 """A light HTTP client for benchmarks: clients that each keep one connection busy, one request after the other.
 
 It takes a few microseconds for a request, so that what is measured is the server. In a process of its own: reads tasks
-as JSON lines ``{"port", "clients", "seconds", "head", "body"}`` and answers each with ``{"seconds", "times", "status"}``.
+as JSON lines ``{"port", "clients", "seconds", "head", "body"}`` and answers each with ``{"seconds", "times", "status",
+"last"}``.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import base64
 import json
 import sys
 import time
-
 from typing import Any
 
 import uvloop

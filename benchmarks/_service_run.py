@@ -18,7 +18,7 @@ from fastapi import Response
 
 from akatsuki_wasm.config import load_settings
 from akatsuki_wasm.server.app import create_app
-from akatsuki_wasm.server.dependencies import Caller
+from akatsuki_wasm.server.dependencies import Caller  # noqa: TC001 - FastAPI reads the annotation
 from akatsuki_wasm.server.service import Service
 
 SECRET = "a secret of benchmarks, which is long enough"
