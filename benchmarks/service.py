@@ -127,9 +127,9 @@ def postgres() -> Iterator[str]:
     sys.path.insert(0, str(HERE.parent / "tests" / "postgres"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from pg_kit import fresh_database
+        from pg_kit import fresh_database, operators_server
 
-        with fresh_database() as database:
+        with fresh_database(server=operators_server()) as database:  # its commits reach the disk
             yield database.url()
 
 
