@@ -118,7 +118,7 @@ class KeySet:
     async def _fetch_now(self) -> None:
         try:
             keys = read_keys(await _download(self._url))
-        except (httpx.HTTPError, TimeoutError, ValueError, OSError) as exc:
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError, OSError) as exc:
             self._failure = str(exc) or type(exc).__name__
             log.warning("the keys of %s cannot be fetched: %s", _shown(self._url), self._failure)
             return

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import threading
 from contextlib import contextmanager
@@ -36,6 +37,8 @@ KEEP_ALIVE_SECONDS = 75
 """How long an idle connection stays open: longer than the 60 s of nginx, which would otherwise use one as it closes."""
 ANSWER_SECONDS = 3.0
 """How long what was cancelled has to answer."""
+MOST_FILES = 65_536
+"""Files that a process opens at once, where it may."""
 END_SECONDS = 5.0
 """How long threads that do not end hold the process up after all is written."""
 
@@ -127,6 +130,7 @@ def serve(
         StorageError: The registry cannot be opened.
         ConfigError: A setting is wrong.
     """
+    _allow_many_files()
     service = Service.open(settings)
     app: ASGIApp = create_app(lambda: service)
     if options.hosts:
@@ -148,3 +152,11 @@ def serve(
     if watch is not None:
         watch(server)
     server.run([listener])
+
+
+def _allow_many_files() -> None:
+    """Raises the limit of open files, of which each connection is one, to what the process may have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -94,9 +94,13 @@ def is_once(token: str) -> bool:
 
 
 def cookie_name(request: Request) -> str:
-    """The cookie's name: by port, as browsers do not keep those of one host's ports apart."""
+    """The cookie's name: by port, as browsers do not keep those of one host's ports apart.
+
+    With https it has the prefix that keeps a neighbouring subdomain from setting it (RFC 6265bis, section 4.1.3.2).
+    """
     port = _host(request).rpartition(":")[2]
-    return f"akatsuki-session-{port}" if port.isdecimal() else "akatsuki-session"
+    prefix = "__Host-" if request.url.scheme == "https" else ""
+    return f"{prefix}akatsuki-session" + (f"-{port}" if port.isdecimal() else "")
 
 
 def set_cookie(request: Request, response: Response, session: str) -> None:

@@ -109,7 +109,7 @@ def test_a_token_that_was_used_stays_so_however_its_signature_is_written(folder:
     letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     last = letters.index(token[-1])  # its two lowest bits are of no byte
     same = token[:-1] + letters[last ^ 1]
-    with pytest.raises(AuthenticationError, match="it was used before|its signature is wrong"):
+    with pytest.raises(AuthenticationError, match=r"it was used before|its signature is wrong"):
         redeem(same, folder)
 
 
@@ -170,8 +170,13 @@ def test_a_session_is_no_bearer_token_and_one_time_tokens_are_no_sessions(servic
 def test_the_cookie_is_for_https_alone_where_the_proxy_has_https(browser: httpx.Client, proto: str) -> None:
     headers = {"X-Forwarded-Proto": proto, "Host": "akatsuki.example"}
     answer = browser.post("/api/session", json={"token": token_of(BOB)}, headers=headers)
-    assert answer.headers["set-cookie"].startswith("akatsuki-session=")
+    prefix = "__Host-" if proto == "https" else ""
+    assert answer.headers["set-cookie"].startswith(f"{prefix}akatsuki-session=")
     assert ("; Secure" in answer.headers["set-cookie"]) is (proto == "https")
+    cookie = {"Cookie": answer.headers["set-cookie"].partition(";")[0]}
+    assert browser.get("/api/me", headers=headers | cookie).json()["name"] == "bob"
+    other = headers | {"X-Forwarded-Proto": "http" if proto == "https" else "https"}
+    assert browser.get("/api/me", headers=other | cookie).status_code == 401
 
 
 # Method, headers of the browser, and whether the cookie counts. HOST stands for the service's own.
