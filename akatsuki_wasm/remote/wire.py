@@ -122,7 +122,7 @@ def value_from_json(type_: wit.Type | None, data: Any) -> Any:
     """
     try:
         return _from_json(type_, data)
-    except (TypeError, ValueError, KeyError, AttributeError, OSError, binascii.Error) as exc:
+    except (TypeError, ValueError, LookupError, AttributeError, OverflowError, binascii.Error) as exc:
         raise ServerUnreachableError(
             f"the server's result is no {type_}: {' '.join(str(exc).split())[:120]}",
             hint="Is the URL that of an akatsuki server, and of a version that fits?",
@@ -178,9 +178,16 @@ def _number(name: str, data: Any) -> Any:
 
 
 def image_from_png(data: bytes) -> Any:
-    """An image's contract record from a PNG of the server."""
-    from PIL import Image
+    """An image's contract record from a PNG of the server.
 
-    with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
-        image.load()
-        return to_record(image, "result")
+    Raises:
+        ServerUnreachableError: It is none, or damaged.
+    """
+    from akatsuki_wasm.values.image_files import MAX_MEGAPIXELS, read_image_bytes
+
+    try:
+        return to_record(read_image_bytes(data, "result", MAX_MEGAPIXELS), "result")
+    except ArgumentError as exc:
+        raise ServerUnreachableError(
+            f"the server's image cannot be read: {exc}", hint="Is the URL that of an akatsuki server?"
+        ) from exc
