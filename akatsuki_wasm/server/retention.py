@@ -1,4 +1,4 @@
-"""The service's own retention: executions that are older than the setting allows leave the history, hour by hour."""
+"""The service's own retention: hour by hour old executions leave the history, and outdated idempotency keys go."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from akatsuki_wasm.errors import AkatsukiError
 from akatsuki_wasm.registry import retention
 from akatsuki_wasm.registry.acting import UPKEEP
+from akatsuki_wasm.server import idempotency
 
 if TYPE_CHECKING:
     from akatsuki_wasm.registry.registry import Registry
@@ -24,11 +25,11 @@ _STOP_SECONDS = 20.0
 
 
 class Retention:
-    """A thread that removes old executions; it does nothing where they are kept for ever.
+    """A thread that removes what is outdated.
 
     Args:
         registry: An open one.
-        days: The setting `retention_days`.
+        days: The setting `retention_days`; None keeps executions for ever.
     """
 
     def __init__(self, registry: Registry, days: int | None) -> None:
@@ -39,9 +40,8 @@ class Retention:
 
     def start(self) -> None:
         """Begins."""
-        if self._days is not None:
-            self._thread = threading.Thread(target=self._work, args=(self._days,), name="retention", daemon=True)
-            self._thread.start()
+        self._thread = threading.Thread(target=self._work, name="retention", daemon=True)
+        self._thread.start()
 
     def stop(self) -> None:
         """Ends after the transaction that is under way; again is fine."""
@@ -49,15 +49,25 @@ class Retention:
         if self._thread is not None:
             self._thread.join(_STOP_SECONDS)
 
-    def _work(self, days: int) -> None:
+    def _work(self) -> None:
         wait = FIRST_SECONDS
         while not self._stopping.wait(wait * random.uniform(1, 1.5)):  # noqa: S311 - no secret
             wait = EVERY_SECONDS
-            before = datetime.now(UTC) - timedelta(days=days)
             try:
-                removed = retention.prune(self._registry, UPKEEP, before, stopping=self._stopping.is_set)
+                self.remove()
             except AkatsukiError as exc:
-                log.warning("old executions could not be removed: %s", exc)
-                continue
-            if removed:
-                log.info("removed %d executions from before %s", removed, before.isoformat(timespec="seconds"))
+                log.warning("what is outdated could not be removed: %s", exc)
+
+    def remove(self) -> None:
+        """Removes what is outdated now.
+
+        Raises:
+            StorageError: The database failed.
+        """
+        idempotency.prune(self._registry, UPKEEP)
+        if self._days is None:
+            return
+        before = datetime.now(UTC) - timedelta(days=self._days)
+        removed = retention.prune(self._registry, UPKEEP, before, stopping=self._stopping.is_set)
+        if removed:
+            log.info("removed %d executions from before %s", removed, before.isoformat(timespec="seconds"))

