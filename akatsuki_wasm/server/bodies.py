@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 200
 """Arrays and objects inside each other; a value of the guest contract needs a few."""
+MAX_CONTAINERS = 200_000
+"""Arrays and objects of one document. Python takes a microsecond for each, in which the process answers nobody."""
+MAX_VALUES = 2_000_000
+"""Values of one document, for the same reason."""
+_TEXTS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+"""JSON texts; one that does not end goes to the end, so that none is looked at twice."""
 
 
 async def read_body(request: Request, limit: int) -> bytes:
@@ -131,6 +138,8 @@ def parse_object(body: bytes, what: str = "the body") -> dict[str, Any]:
         RequestError: It is none.
     """
     hint = "Send a JSON object."
+    if len(body) > MAX_CONTAINERS:
+        _check_values(body, what)
     try:
         found = json.loads(body.decode(), object_pairs_hook=_members, parse_constant=_constant)
     except RecursionError:
@@ -161,6 +170,23 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _constant(text: str) -> NoReturn:
     raise ValueError(f'{text} is no JSON; it is written as the text "{text}"')
+
+
+def _check_values(body: bytes, what: str) -> None:
+    """Refuses a document of very many values by its bytes, before it is read."""
+    if _are_many(body):
+        # What stands in texts is no value; but to tell takes time too, where there are many texts or escapes.
+        marks = body.count(b'"') + body.count(b"\\")
+        if marks > 2 * MAX_CONTAINERS or _are_many(_TEXTS.sub(b"", body)):
+            raise RequestError(
+                f"{what} has more than {MAX_VALUES:,} values, or more than {MAX_CONTAINERS:,} arrays and objects",
+                hint="Send columns as an Arrow stream, images as they are.",
+            )
+
+
+def _are_many(data: bytes) -> bool:
+    containers = data.count(b"[") + data.count(b"{")
+    return containers > MAX_CONTAINERS or containers + data.count(b",") > MAX_VALUES
 
 
 def _check_depth(value: Any, what: str) -> None:

@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:akatsuki-wasm:error:"
 
+MAX_TEXT = 2_000
+"""Characters of a detail, and of a hint."""
+
 _STATUS: tuple[tuple[type[errors.AkatsukiError], int], ...] = (
     (errors.AuthenticationError, 401),
     (errors.RequestTooLargeError, 413),
@@ -73,9 +76,9 @@ def problem(error: errors.AkatsukiError) -> dict[str, Any]:
         "type": TYPE_PREFIX + error.code,
         "title": _title(type(error)),
         "status": status_of(error),
-        "detail": " ".join(error.message.split()),
+        "detail": _short(" ".join(error.message.split())),
         "code": error.code,
-        "hint": error.hint,
+        "hint": _short(error.hint),
     }
     found |= {name: getattr(error, name) for name in _FACTS if _is_plain(getattr(error, name, None))}
     diagnostics = getattr(error, "diagnostics", None) or getattr(error, "problems", None)
@@ -110,6 +113,11 @@ def defect(error: Exception) -> Response:
     """The response for an error that nobody foresaw: it is logged, and the client learns nothing of the inside."""
     log.error("a request failed unexpectedly", exc_info=error)
     return Response(json.dumps(DEFECT), 500, media_type=MEDIA_TYPE)
+
+
+def _short(text: str) -> str:
+    """An error may name what a client sent, which may be long."""
+    return text if len(text) <= MAX_TEXT else f"{text[: MAX_TEXT - 1]}…"
 
 
 def _title(cls: type[errors.AkatsukiError]) -> str:
