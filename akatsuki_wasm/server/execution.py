@@ -45,7 +45,7 @@ from akatsuki_wasm.server.threads import Threads
 from akatsuki_wasm.values.python import lower
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from uuid import UUID
 
     from akatsuki_wasm.contracts import BatchCall, ExecutionResult, Limits, StoredModule, User
@@ -199,7 +199,7 @@ class Executions:
 
         def work() -> None:
             outcome = self._execute(user, known, function, limits=limits, request=request, control=control)
-            self._loop.call_soon_threadsafe(left, outcome)
+            self._tell_loop(left, outcome)
 
         def left(outcome: Outcome) -> None:
             self._threads.done()
@@ -301,7 +301,13 @@ class Executions:
 
     def _settled(self, waiters: Sequence[Waiter], error: AkatsukiError | None) -> None:
         self._metrics.batch(len(waiters))
-        self._loop.call_soon_threadsafe(_settle, waiters, error)
+        self._tell_loop(_settle, waiters, error)
+
+    def _tell_loop(self, callback: Callable[..., None], *values: Any) -> None:
+        try:
+            self._loop.call_soon_threadsafe(callback, *values)
+        except RuntimeError:  # the loop is closed: nobody waits any more, and what began is in the journal
+            log.warning("an execution ended after the service had stopped")
 
     @property
     def under_way(self) -> int:
