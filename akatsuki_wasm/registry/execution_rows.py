@@ -12,6 +12,7 @@ import os
 import re
 import sqlite3
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -20,11 +21,11 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 from uuid import UUID
 
-from sqlalchemy.exc import DataError, IntegrityError, OperationalError, ProgrammingError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError, ProgrammingError
 
 from akatsuki_wasm.errors import StorageError
 from akatsuki_wasm.registry import failures
-from akatsuki_wasm.registry.acting import act
+from akatsuki_wasm.registry.acting import act, claims
 from akatsuki_wasm.registry.models import ExecutionStatus, now
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def prepare(record: ExecutionRecord, *, sqlite: bool) -> Prepared:
     """
     if record.executed_at.tzinfo is None:
         raise StorageError("the time of an execution has no time zone", hint="Give an aware datetime.")
-    module_id, user = record.module_id, record.user
+    module, user = None if record.module_id is None else record.module_id.hex, record.user
     name = clipped(record.function_name, MAX_NAME_CHARS)
     given, gave = _summary(record.input_summary), _summary(record.output_summary)
     milliseconds = float(record.execution_time_ms)
@@ -143,14 +144,14 @@ def prepare(record: ExecutionRecord, *, sqlite: bool) -> Prepared:
         return Prepared(
             user,
             (
-                record.id, module_id, user.id, name, given, gave, milliseconds, memory, bool(record.cache_hit),
-                record.status, error, code, at,
+                record.id.hex, module, user.id.hex, name, given, gave, milliseconds, memory, bool(record.cache_hit),
+                record.status, error, code, at.isoformat(),
             ),
         )  # fmt: skip
     return Prepared(
         user,
         (
-            record.id.hex, None if module_id is None else module_id.hex, user.id.hex, name, given, gave, milliseconds,
+            record.id.hex, module, user.id.hex, name, given, gave, milliseconds,
             memory, 1 if record.cache_hit else 0, record.status, error, code,
             at.replace(tzinfo=None).isoformat(" ", "microseconds"),
         ),
@@ -304,24 +305,37 @@ def _write_server(database: Database, rows: Sequence[Prepared]) -> list[int]:
 
 
 def _server_transaction(database: Database, rows: Sequence[Prepared]) -> None:
+    import psycopg
+
     ordered = sorted(rows, key=lambda each: each.user.id)
     with database.write_light(ordered[0].user) as session:
-        connection = session.connection()
-        for number, (user, group) in enumerate(groupby(ordered, key=itemgetter(0))):
-            if number:
-                act(connection, user)
-            _insert_server(connection, list(group))
+        driver = cast("psycopg.Connection[Any]", session.connection().connection.driver_connection)
+        try:
+            # All statements are sent before the first answer is awaited: one round trip, whoever they are for.
+            with driver.pipeline() if psycopg.Pipeline.is_supported() else nullcontext():
+                for number, (user, group) in enumerate(groupby(ordered, key=itemgetter(0))):
+                    if number:
+                        driver.execute("SELECT set_config('request.jwt.claims', %s, true)", [claims(user)])
+                    driver.execute(_SERVER_STATEMENT, [_document(list(group))])
+        except psycopg.Error as exc:
+            raise DBAPIError.instance(_SERVER_STATEMENT, None, exc, psycopg.Error, hide_parameters=True) from exc
 
 
-def _insert_server(connection: Connection, rows: Sequence[Prepared]) -> None:
-    columns = zip(*(row for _, row in rows), strict=True)
-    connection.exec_driver_sql(_SERVER_STATEMENT, tuple(list(each) for each in columns))
+def _insert_server(connection: Connection, row: Prepared) -> None:
+    connection.exec_driver_sql(_SERVER_STATEMENT, (_document([row]),))
 
 
-# One text for any number of rows, so that the server keeps its plan.
+def _document(rows: Sequence[Prepared]) -> str:
+    """Rows as JSON, which is the quickest to write here and has one text of a statement for any number of them."""
+    return json.dumps([dict(zip(_COLUMNS, row, strict=True)) for _, row in rows], ensure_ascii=False)
+
+
+# A summary is a text in that JSON, and JSON itself only here.
 _SERVER_STATEMENT: Final = (
     f"INSERT INTO wasm_executions ({', '.join(_COLUMNS)}) "  # noqa: S608 - constants
-    f"SELECT * FROM unnest({', '.join(f'%s::{kind}[]' for kind in _COLUMNS.values())})"
+    f"SELECT {', '.join(f'{name}::jsonb' if kind == 'jsonb' else name for name, kind in _COLUMNS.items())} "
+    f"FROM jsonb_to_recordset(%s::jsonb) AS given("
+    f"{', '.join(f'{name} text' if kind == 'jsonb' else f'{name} {kind}' for name, kind in _COLUMNS.items())})"
 )
 
 
@@ -334,7 +348,7 @@ def _write_server_singly(database: Database, rows: Sequence[Prepared]) -> list[i
             for attempt in (each, _without_module(each)):
                 try:
                     with connection.begin_nested():
-                        _insert_server(connection, [attempt])
+                        _insert_server(connection, attempt)
                     break
                 except (IntegrityError, DataError, ProgrammingError):
                     continue
