@@ -12,6 +12,7 @@ import os
 import select
 import signal
 import subprocess
+import tempfile
 import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
@@ -30,6 +31,8 @@ KILL_SECONDS = 15.0
 """How much longer than `Settings.stop_seconds` workers have to stop before they are killed."""
 LONGEST_PAUSE = 5.0
 """Before a worker that keeps dying is started again, seconds."""
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+"""As `akatsuki_wasm.server.metrics` has it, which this process need not load."""
 _STABLE_SECONDS = 10.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -83,6 +86,7 @@ class Supervisor:
         self._workers = [_Worker() for _ in range(count)]
         self._command = command
         self._started = started
+        self._environment: dict[str, str] = {}
         self._signal: int = 0
         self._one_answered = self._all_answered = False
         self._alive, self._alive_here = os.pipe()
@@ -99,8 +103,11 @@ class Supervisor:
         before = {each: signal.signal(each, self._told) for each in (*_SIGNALS, signal.SIGCHLD)}
         wakeup = signal.set_wakeup_fd(self._wake_here, warn_on_full_buffer=False)
         try:
-            code = self._watch()
-            return self._stop() or code
+            # Where all workers write their figures, so that whichever is asked for metrics tells those of all.
+            with tempfile.TemporaryDirectory(prefix="akatsuki-metrics-") as folder:
+                self._environment = {METRICS_FOLDER: folder, **os.environ, **self._settings.environment()}
+                code = self._watch()
+                return self._stop() or code
         finally:
             signal.set_wakeup_fd(wakeup)
             for each, handler in before.items():
@@ -155,7 +162,7 @@ class Supervisor:
         try:
             worker.process = subprocess.Popen(
                 [*self._command, *map(str, handles), json.dumps(asdict(self._options))],
-                env=os.environ | self._settings.environment(),
+                env=self._environment,
                 pass_fds=handles,
                 stdin=subprocess.DEVNULL,
                 process_group=0,  # Ctrl-C in a terminal goes to this process alone, which hands it on once

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 from akatsuki_wasm.server import readiness
@@ -20,12 +23,10 @@ from akatsuki_wasm.server.metrics import FOLDER_VARIABLE
 
 from .api_kit import adding, parts, upload
 from .server_kit import ADA, BOB, is_problem, running
+from .serving_kit import serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
-
-    import httpx
 
     from .server_kit import Running
 
@@ -203,6 +204,27 @@ def test_workers_are_summed_up_where_they_share_a_folder(tmp_path: Path) -> None
     after = told()
     assert 'akatsuki_executions_total{status="success"} 3.0' in after
     assert "akatsuki_level 2.0" in after
+
+
+def _figures_of(process: int) -> Path:
+    environment = Path(f"/proc/{process}/environ").read_text("utf-8").split("\0")
+    (folder,) = (each.partition("=")[2] for each in environment if each.startswith(f"{FOLDER_VARIABLE}="))
+    return Path(folder)
+
+
+def test_workers_of_a_service_tell_the_figures_of_all() -> None:
+    with serving("--workers", "2") as service:
+        # A connection each time, so that both are asked.
+        for _ in range(30):
+            httpx.get(f"{service.url}/healthz")
+        name = 'akatsuki_requests_total{method="GET",route="/healthz",status="200"}'
+        for _ in range(6):
+            with httpx.Client(base_url=service.url) as client:
+                assert figures(client)[name] == 30
+        folder = _figures_of(service.workers()[0])
+        assert folder.is_dir()
+        assert service.stop(signal.SIGTERM) == 0
+        assert not folder.exists()
 
 
 def test_a_form_is_not_ready_made(service: Running) -> None:
