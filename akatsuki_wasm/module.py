@@ -137,6 +137,8 @@ class Module:
     @property
     def executable(self) -> ExecutableModule:
         """What execution plugins get."""
+        if self.stored is not None:
+            return replace(self._workspace.executable(self.stored), name=self.name)
         # Only a build leaves its facts; what was uploaded has none.
         return ExecutableModule(
             self.digest, self.manifest, lambda: self.wasm, self.name, built_here="build" in self.provenance

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from uuid import UUID
 
-    from akatsuki_wasm.contracts import Control, ExecutionResult, Function, StoredModule
+    from akatsuki_wasm.contracts import Control, ExecutableModule, ExecutionResult, Function, StoredModule
     from akatsuki_wasm.execution import OnError
     from akatsuki_wasm.module import Module
     from akatsuki_wasm.registry.models import Generation
@@ -64,6 +64,10 @@ class ModuleHome(Protocol):
 
     def read_source(self, stored: StoredModule) -> str | None:
         """The author's Rust of a stored module, or None for one that was not built."""
+        ...
+
+    def executable(self, stored: StoredModule) -> ExecutableModule:
+        """A stored module as execution plugins get it."""
         ...
 
     def generation(self, generation_id: str | UUID) -> Generation:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from akatsuki_wasm.checks import CheckReport, OracleLike
-    from akatsuki_wasm.contracts import BaseSource, Manifest, Message, ModuleStore
+    from akatsuki_wasm.contracts import BaseSource, ExecutableModule, Manifest, Message, ModuleStore
     from akatsuki_wasm.designing import BaseLike
     from akatsuki_wasm.module_home import ModuleExecutor
     from akatsuki_wasm.pipeline import Listener
@@ -597,6 +597,10 @@ class Workspace:
             StorageError: It is missing, or cannot be read.
         """
         return self.registry.source(stored)
+
+    def executable(self, stored: StoredModule) -> ExecutableModule:
+        """A stored module as execution plugins get it; its bytes are read when they are needed."""
+        return self.registry.executable(stored)
 
     def open_parts(self, stored: StoredModule | None) -> None:
         """Opens what an execution needs before threads want it, each of which would open its own."""

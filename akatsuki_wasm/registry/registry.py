@@ -199,7 +199,8 @@ class Registry:
             manifest=stored.manifest,
             read=lambda: self.read_wasm(stored.digest),
             name=f"{stored.name}@{stored.version}",
-            built_here="build" in stored.provenance,
+            # A database that is shared may be written by other programs, which may claim what they like.
+            built_here=self.database.is_sqlite and "build" in stored.provenance,
         )
 
     # ------------------------------------------------------------ upkeep

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import UUID
 
-from akatsuki_wasm.contracts import User
+from akatsuki_wasm.contracts import ExecutableModule, User
 from akatsuki_wasm.documents import module_from_document
 from akatsuki_wasm.errors import (
     ArgumentError,
@@ -255,6 +255,10 @@ class RemoteWorkspace(Workspace):
         data = self.client.send("GET", f"/api/modules/{stored.id}/source", repeat=True).content
         _check_digest(data, str(digest), f"the source of {stored.name}@{stored.version}")
         return data.decode()
+
+    def executable(self, stored: StoredModule) -> ExecutableModule:
+        """A stored module as execution plugins on this machine get it."""
+        return ExecutableModule(stored.digest, stored.manifest, lambda: self.read_wasm(stored), stored.name)
 
     def open_parts(self, stored: StoredModule | None) -> None:
         """Opens what an execution needs before threads want it."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 from fastapi import Response
@@ -62,6 +63,11 @@ DEFECT: dict[str, Any] = {
 }
 """The problem of an error that nobody foresaw."""
 
+INSIDE = (errors.StorageError, errors.DigestMismatchError, errors.ConfigError, errors.ToolchainError)
+"""What the service stands on, and no client's business: where its files and servers are."""
+_URL = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s,;]*[^\s,;:.]")
+_PATH = re.compile(r"(?<![\w/])(?:/[^\s/,;:]+){2,}/?")
+
 _FACTS = ("case", "expected", "got", "kind", "passed", "tried", "cell", "final")
 
 
@@ -71,14 +77,20 @@ def status_of(error: errors.AkatsukiError) -> int:
 
 
 def problem(error: errors.AkatsukiError) -> dict[str, Any]:
-    """The problem document of an error, JSON-able."""
+    """The problem document of an error, JSON-able.
+
+    What is wrong with the service itself is said without its paths and URLs; the log has them.
+    """
+    inside, detail = isinstance(error, INSIDE), " ".join(error.message.split())
+    if inside:
+        log.warning("a request failed: %s (%s)", error, error.hint)
     found: dict[str, Any] = {
         "type": TYPE_PREFIX + error.code,
         "title": _title(type(error)),
         "status": status_of(error),
-        "detail": _short(" ".join(error.message.split())),
+        "detail": _short(_without_places(detail) if inside else detail),
         "code": error.code,
-        "hint": _short(error.hint),
+        "hint": "Ask who runs the service: its log says more." if inside else _short(error.hint),
     }
     found |= {name: getattr(error, name) for name in _FACTS if _is_plain(getattr(error, name, None))}
     diagnostics = getattr(error, "diagnostics", None) or getattr(error, "problems", None)
@@ -118,6 +130,10 @@ def defect(error: Exception) -> Response:
 def _short(text: str) -> str:
     """An error may name what a client sent, which may be long."""
     return text if len(text) <= MAX_TEXT else f"{text[: MAX_TEXT - 1]}…"
+
+
+def _without_places(text: str) -> str:
+    return _PATH.sub("…", _URL.sub("…", text))
 
 
 def _title(cls: type[errors.AkatsukiError]) -> str:
