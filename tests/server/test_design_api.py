@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from .server_kit import Running
 
+
 @pytest.fixture(scope="module")
 def refusing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A service that accepts nothing of what is asked of it."""
