@@ -192,7 +192,10 @@ def has_target(sysroot: Path) -> bool:
 
 
 def _runs(program: Path) -> bool:
-    return program.is_file() and os.access(program, os.X_OK)
+    try:
+        return program.is_file() and os.access(program, os.X_OK)
+    except PermissionError:  # in a folder of PATH that this user may not look into
+        return False
 
 
 def _is_rustup_proxy(rustc: Path) -> bool:
