@@ -15,6 +15,7 @@ from sqlalchemy import text
 
 import akatsuki_wasm as ak
 from akatsuki_wasm import binary, manifest
+from akatsuki_wasm.registry.acting import UPKEEP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -130,7 +131,7 @@ def test_another_source_in_its_place_is_found(workspace: ak.Workspace, artifacts
 
 def _set_provenance(workspace: ak.Workspace, module: ak.Module, **facts: Any) -> None:
     """As an administrator of the database could."""
-    with workspace.registry.database.write() as session:
+    with workspace.registry.database.write(UPKEEP) as session:
         session.execute(
             text("UPDATE wasm_modules SET provenance = :facts WHERE module_name = :name"),
             {"facts": json.dumps({**module.provenance, **facts}), "name": module.name},
