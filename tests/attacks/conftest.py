@@ -57,7 +57,7 @@ def victim(tmp_path_factory: pytest.TempPathFactory, toolchain_cache: object) ->
             "prompt-of-bob", generator="offline", status="error", seconds=1.0, error_message="error-of-bob"
         )
         design = registry.designs(BOB).create("prompt-of-bob", {}, most=10)
-        registry.designs(BOB).write(design.id, status="cancelled")
+        registry.designs(BOB).write(design.id, [("cancelled", {})], status="cancelled")
         with it.client(BOB) as bob:
             done = bob.post(
                 "/functions/v1/wasm-executor", json={"moduleId": str(private.id), "functionName": "add", "args": [1]}
