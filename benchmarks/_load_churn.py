@@ -160,8 +160,8 @@ class Churn:
     async def verify(self) -> None:
         """Asks each process for the bytes of every upload that was acknowledged and not deleted."""
         for module in self.acknowledged:
-            if module.state == "deleted":
-                continue
+            if module.state == "deleted" or module.since == float("inf"):
+                continue  # it is gone, or the load ended while that was asked for
             for connection in self._connections:
                 answer = await connection.ask("GET", f"/api/modules/{module.id}/wasm", module.owner.headers)
                 if answer.status != 200 or answer.body != wasm_adding(module.number):

@@ -90,6 +90,9 @@ class Connection:
         assert self._reader is not None
         try:
             return await asyncio.wait_for(self._read(self._reader), ANSWER_SECONDS)
+        except asyncio.CancelledError:
+            self.close()  # what comes yet would be taken for the next one's answer
+            raise
         except TimeoutError as exc:
             self.close()
             raise NoAnswerError from exc

@@ -30,7 +30,7 @@ from _load_service import Cluster, Program
 
 SAMPLE_SECONDS = 1.0
 KILL_SECONDS = 7.0
-"""Between kills."""
+"""Between kills; less in a run that would have none."""
 DOWN_SECONDS = 2.0
 """For which a killed database or object store stays away."""
 BODY_LIMIT = 2 * 1024 * 1024
@@ -83,18 +83,20 @@ class Kill:
 
     Attributes:
         what: ``worker``, ``postgres`` or ``s3``.
+        every: Seconds between kills.
         times: Kills so far.
         away: Seconds from a kill, or from the part's return, until every server process was ready again.
     """
 
     what: str
+    every: float
     times: int = 0
     away: list[float] = field(default_factory=list)
 
     async def run(self, cluster: Cluster) -> None:
         """Kills until cancelled."""
         while True:
-            await asyncio.sleep(KILL_SECONDS)
+            await asyncio.sleep(self.every)
             await asyncio.shield(self._once(cluster))
 
     async def _once(self, cluster: Cluster) -> None:
@@ -216,7 +218,7 @@ def main() -> int:
     wanted = arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("error: ended by SIGTERM"))  # the processes go with this one
     ledger, samples = Ledger(), Samples()
-    kill = Kill(wanted.kill) if wanted.kill else None
+    kill = Kill(wanted.kill, min(KILL_SECONDS, wanted.seconds / 3)) if wanted.kill else None
     folder = Path(tempfile.mkdtemp(prefix="akatsuki-load-", dir="/tmp"))  # a socket's path must be short
     cluster = Cluster(folder, processes=wanted.processes, shared=wanted.shared, settings=SETTINGS)
     try:
