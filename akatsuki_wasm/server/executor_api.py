@@ -76,6 +76,7 @@ def _answer(executed: Executed) -> Response:
         "Akatsuki-Cache-Hit": "true" if result.cache_hit else "false",
         "Akatsuki-Module-Id": str(executed.stored.id),
         "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
     }
     return Response(executed.body, 200, headers, executed.media_type)
 

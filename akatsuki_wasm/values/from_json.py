@@ -93,6 +93,8 @@ def number(param: Parameter, type_: wit.Primitive, text: str) -> int | float:
         ArgumentError: It is none, or outside the type's range.
     """
     try:
+        if "_" in text or not text.isascii():  # Python's own ways to write numbers, and digits of other scripts
+            raise ValueError
         if type_.is_float:
             return float(text)
         found = _whole(text)
