@@ -156,7 +156,7 @@ def packed(server: KeyServer) -> None:
 
 
 def slow(server: KeyServer) -> None:
-    server.pause_s = 0.5
+    server.pause_s = 2.5
 
 
 def elsewhere(server: KeyServer) -> None:
@@ -179,7 +179,7 @@ def no_keys(server: KeyServer) -> None:
 def test_an_answer_that_is_no_key_set_serves_for_nothing(
     spoil: Callable[[KeyServer], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jwks, "FETCH_S", 0.2)
+    monkeypatch.setattr(jwks, "FETCH_S", 1.0 if spoil is slow else 20.0)
 
     async def act(keys: KeySet, told: list[str]) -> None:
         for _ in range(2):
