@@ -32,14 +32,15 @@ from akatsuki_wasm.execution import (
     summarise_arguments,
 )
 from akatsuki_wasm.registry import policy
-from akatsuki_wasm.registry.journal import ExecutionRecord, Journal, execution_id
+from akatsuki_wasm.registry.journal import ExecutionRecord, execution_id
 from akatsuki_wasm.registry.models import now
 from akatsuki_wasm.sandbox.plans import function_not_found
 from akatsuki_wasm.server import answers
 from akatsuki_wasm.server.bodies import Budget
 from akatsuki_wasm.server.call_arguments import bound_arguments
 from akatsuki_wasm.server.disconnects import admitted
-from akatsuki_wasm.server.quick_calls import QuickCalls
+from akatsuki_wasm.server.loop_journal import LoopJournal
+from akatsuki_wasm.server.quick_calls import QUICK_MS, QuickCalls
 from akatsuki_wasm.server.row_cache import Known, RowCache
 from akatsuki_wasm.server.threads import Threads
 from akatsuki_wasm.values.python import lower
@@ -117,6 +118,7 @@ class Outcome(NamedTuple):
 
     record: ExecutionRecord | None
     executed: Executed
+    cpu_ms: float = 0.0
 
 
 Waiter = tuple["asyncio.Future[Executed]", Executed]
@@ -146,7 +148,7 @@ class Executions:
         self.bodies = Budget(BODIES * service.settings.max_body_bytes)
         self._quick = QuickCalls(service.settings.module_cache_size)
         self.rows = RowCache(service.registry, service.settings.fresh_ms)
-        self.journal: Journal[Waiter] = Journal(service.registry.database, self._settled)
+        self.journal: LoopJournal[Waiter] = LoopJournal(service.registry.database, self._settled)
 
     def check_rate(self, user: User) -> None:
         """Counts one request of a user, before anything is done for it.
@@ -205,7 +207,7 @@ class Executions:
             self._threads.done()
             self._controls.discard(control)
             if request.small:
-                self._quick.tell(stored.digest, function.name, outcome.executed.result)
+                self._quick.tell(stored.digest, function.name, outcome.executed.result, outcome.cpu_ms)
             self._settle_one(user, outcome, done)
 
         self._threads.run(work)
@@ -215,12 +217,14 @@ class Executions:
         """Executes on the event loop; None where that did not succeed, and a thread has to do it."""
         limits = self._quick.limits(how.pop("limits"))
         outcome = self._execute(user, known, function, limits=limits, **how)
-        self._quick.tell(known.stored.digest, function.name, outcome.executed.result)
+        if isinstance(outcome.executed.error, ExecutionTimeout) and outcome.cpu_ms < QUICK_MS:
+            return None  # other threads had the processor, and it had no time: that says nothing of the function
+        self._quick.tell(known.stored.digest, function.name, outcome.executed.result, outcome.cpu_ms)
         return None if outcome.executed.error is not None else outcome
 
     def _settle_one(self, user: User, outcome: Outcome, done: asyncio.Future[Executed]) -> None:
         """Gives the slot back and sends the record to the journal, which ends the waiting."""
-        record, executed = outcome
+        record, executed = outcome.record, outcome.executed
         seconds = 0.0 if record is None else record.execution_time_ms / 1e3
         self._admission.leave(user, executed.stored.owner_type, seconds)
         if record is None:
@@ -257,7 +261,7 @@ class Executions:
     ) -> Outcome:
         """Executes; the record is None where it did not begin, because the arguments do not fit."""
         stored = known.stored
-        batch = request.columns is not None
+        batch, cpu = request.columns is not None, time.thread_time()
         try:
             call, summary = _call(function, request)
         except Exception as exc:  # noqa: BLE001 - answered as the error that it is
@@ -295,13 +299,14 @@ class Executions:
             error_code=None if error is None else kind_of(error),
             executed_at=executed_at,
         )
-        return Outcome(record, Executed(row_id, stored, media, body, result, error))
+        cpu_ms = (time.thread_time() - cpu) * 1e3
+        return Outcome(record, Executed(row_id, stored, media, body, result, error), cpu_ms)
 
     # ------------------------------------------------------------ ends
 
     def _settled(self, waiters: Sequence[Waiter], error: AkatsukiError | None) -> None:
         self._metrics.batch(len(waiters))
-        self._tell_loop(_settle, waiters, error)
+        _settle(waiters, error)
 
     def _tell_loop(self, callback: Callable[..., None], *values: Any) -> None:
         try:
@@ -324,7 +329,7 @@ class Executions:
         deadline = self._loop.time() + STOP_S
         while self._controls and self._loop.time() < deadline:
             await asyncio.sleep(0.02)
-        if not await asyncio.to_thread(self.journal.close):
+        if not await self.journal.close():
             log.error("the history of the last executions could not be written in time")
         self._threads.stop()
 

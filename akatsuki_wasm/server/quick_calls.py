@@ -18,9 +18,12 @@ if TYPE_CHECKING:
     from akatsuki_wasm.contracts import ExecutionResult, Limits
 
 QUICK_MS = 0.5
-"""Copies and instantiation included. A hand-over to a thread and back takes about as long."""
-LIMIT_MS = 5
-"""The shortest that the sandbox's clock can tell."""
+"""Of processor time, with conversions, instantiation and the answer's JSON; a hand-over to a thread and back takes
+about as long. Time by the clock would say more of others, on a busy machine, than of the function."""
+SLOW_MS = 3.0
+"""What is no accident any more, such as a pause of the garbage collector."""
+LIMIT_MS = 10
+"""Two ticks of the sandbox's clock."""
 MAX_RESULT_BYTES = 64 * 1024
 PROOFS = 5
 """Quick executions in a row before a function is tried on the event loop."""
@@ -56,13 +59,14 @@ class QuickCalls:
             limits, timeout_ms=min(limits.timeout_ms, LIMIT_MS), result_bytes=min(limits.result_bytes, MAX_RESULT_BYTES)
         )
 
-    def tell(self, digest: str, function: str, result: ExecutionResult | None) -> None:
+    def tell(self, digest: str, function: str, result: ExecutionResult | None, cpu_ms: float) -> None:
         """Tells how an execution went.
 
         Args:
             digest: Of the module.
             function: Its name.
             result: Of a success, else None.
+            cpu_ms: Processor time of the thread that did it, all of it.
         """
         functions = self._wanted.setdefault(digest, {})
         self._wanted.move_to_end(digest)
@@ -70,10 +74,10 @@ class QuickCalls:
             self._wanted.popitem(last=False)
         key = digest, function
         before = functions.get(function, PENALTY if key in self._slow else PROOFS)
-        if result is not None and result.cache_hit and result.total_time_ms < QUICK_MS:
+        success = result is not None and result.cache_hit
+        if success and cpu_ms < QUICK_MS:
             functions[function] = before - 1 if before > 0 else 0
-            return
-        if before <= 0:  # it was trusted
+        elif before <= 0 and not (success and cpu_ms < SLOW_MS):  # it was trusted
             functions[function] = PENALTY
             self._slow[key] = None
             if len(self._slow) > 10_000:

@@ -17,11 +17,12 @@ class WasmtimePlugin:
 
     def __init__(self) -> None:
         self._settings: Settings | None = None
+        self._used: Sandbox | None = None
 
     @hookimpl(trylast=True)
     def akatsuki_configure(self, settings: Settings) -> None:
         """Takes the size of the module cache, and the folders for compiled modules and their key."""
-        self._settings = settings
+        self._settings, self._used = settings, None
 
     @hookimpl(trylast=True)
     def akatsuki_execute(
@@ -30,10 +31,13 @@ class WasmtimePlugin:
         """Executes; see `akatsuki_wasm.sandbox.sandbox.Sandbox.execute`."""
         if module.manifest.kind not in ("akatsuki", "core"):
             return None
-        # Imported on a thread with a small stack, the libraries overflow it.
-        from akatsuki_wasm.sandbox.stack import with_large_stack
+        sandbox = self._used
+        if sandbox is None or sandbox.closed:
+            # Imported on a thread with a small stack, the libraries overflow it.
+            from akatsuki_wasm.sandbox.stack import with_large_stack
 
-        return with_large_stack(self._sandbox).execute(module, call, limits, control)
+            sandbox = self._used = with_large_stack(self._sandbox)
+        return sandbox.execute(module, call, limits, control)
 
     def _sandbox(self) -> Sandbox:
         # Loads wasmtime and numpy, which a command that executes nothing should not wait for.
