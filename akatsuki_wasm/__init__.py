@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from akatsuki_wasm.hookspecs import hookimpl, hookspec
     from akatsuki_wasm.module import Module
-    from akatsuki_wasm.workspace import Workspace, open  # noqa: A004 - reads as akatsuki_wasm.open()
+    from akatsuki_wasm.opening import open  # noqa: A004 - reads as akatsuki_wasm.open()
+    from akatsuki_wasm.workspace import Workspace
 
 __version__ = "0.1.0"
 __all__ = ["Module", "Workspace", "__version__", "hookimpl", "hookspec", "open"]
@@ -18,7 +19,7 @@ _LAZY = {
     "Workspace": "akatsuki_wasm.workspace",
     "hookimpl": "akatsuki_wasm.hookspecs",
     "hookspec": "akatsuki_wasm.hookspecs",
-    "open": "akatsuki_wasm.workspace",
+    "open": "akatsuki_wasm.opening",
 }
 
 

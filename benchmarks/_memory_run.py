@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from akatsuki_wasm.workspace import open as open_workspace
+from akatsuki_wasm.opening import open as open_workspace
 
 
 def resident(name: str) -> int:

@@ -82,7 +82,7 @@ class Session:
             plugins: Plugin objects that the command adds, such as its progress display.
         """
         if self._workspace is None:
-            from akatsuki_wasm.workspace import workspace_of
+            from akatsuki_wasm.opening import workspace_of
 
             self._workspace = workspace_of(
                 self.settings(),
