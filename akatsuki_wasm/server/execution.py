@@ -147,6 +147,12 @@ class Executions:
         self._controls: set[Control] = set()
         self.bodies = Budget(BODIES * service.settings.max_body_bytes)
         self._quick = QuickCalls(service.settings.module_cache_size)
+        # Others' execution plugins may wait for something: on the event loop all would wait with them.
+        self._may_be_quick = all(
+            each.origin == "built-in"
+            for each in service.workspace.plugins.describe()
+            if "akatsuki_execute" in each.hooks
+        )
         self.rows = RowCache(service.registry, service.settings.fresh_ms)
         self.journal: LoopJournal[Waiter] = LoopJournal(service.registry.database, self._settled)
 
@@ -192,7 +198,7 @@ class Executions:
             self._admission.leave(user, stored.owner_type, 0.0)
             raise
         done: asyncio.Future[Executed] = self._loop.create_future()
-        if request.small and self._quick.expects(stored.digest, function.name):
+        if self._may_be_quick and request.small and self._quick.expects(stored.digest, function.name):
             quick = self._try(user, known, function, limits=limits, request=request, control=control)
             if quick is not None:
                 self._settle_one(user, quick, done)

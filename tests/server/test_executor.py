@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -14,9 +15,10 @@ from PIL import Image
 from wasmtime import wat2wasm
 
 from akatsuki_wasm import manifest as manifests
-from akatsuki_wasm.contracts import Artifact, StoredModule, UploadTarget, User
+from akatsuki_wasm.contracts import Artifact, ExecutionResult, StoredModule, UploadTarget, User
+from akatsuki_wasm.hookspecs import hookimpl
 
-from .server_kit import ADA, BOB, EVE, is_problem
+from .server_kit import ADA, BOB, EVE, is_problem, running
 
 if TYPE_CHECKING:
     import httpx
@@ -166,8 +168,6 @@ def test_a_change_in_this_process_holds_at_once(service: Running) -> None:
 
 
 def test_bodies_have_a_limit(tmp_path: Any) -> None:
-    from .server_kit import running
-
     with running(max_body_bytes=10_000) as service, service.client(BOB) as client:
         stored = store(service, BOB)
         is_problem(call(client, stored, "add", ["x" * 20_000]), 413, "request-too-large")
@@ -340,6 +340,29 @@ def test_a_quick_function_answers_alike_from_the_event_loop(service: Running, fu
     assert len({each.headers["Akatsuki-Execution-Id"] for each in answers}) == 30
     rows = service.service.registry.executions(BOB).list_own(limit=100)
     assert {str(row.id) for row in rows} == {each.headers["Akatsuki-Execution-Id"] for each in answers}
+
+
+class Elsewhere:
+    """An execution plugin of a third party, which notes where it is called."""
+
+    name = "elsewhere"
+
+    def __init__(self) -> None:
+        self.threads: set[str] = set()
+
+    @hookimpl
+    def akatsuki_execute(self, module: Any, call: Any, limits: Any, control: Any) -> ExecutionResult:
+        self.threads.add(threading.current_thread().name)
+        return ExecutionResult(7, 0.001, 0, cache_hit=True)
+
+
+def test_a_plugin_that_executes_is_never_called_on_the_event_loop() -> None:
+    plugin = Elsewhere()
+    with running(plugins=[plugin]) as service, service.client(BOB) as client:
+        stored = store(service, BOB)
+        assert {call(client, stored, "add", [1, 2]).json()["result"] for _ in range(30)} == {7}
+    assert plugin.threads
+    assert all(each.startswith("akatsuki-execution-") for each in plugin.threads)
 
 
 SOMETIMES = """(module
