@@ -126,8 +126,8 @@ def test_a_token_that_was_used_stays_so_however_its_signature_is_written(folder:
 def test_what_is_no_one_time_token_opens_nothing(
     service: Running, folder: Path, token: dict[str, Any], reason: str
 ) -> None:
-    key = token.get("key", "once")
-    secret = key_for(key, make_local_key(folder)) if isinstance(key, str) else key
+    local, key = make_local_key(folder), token.get("key", "once")
+    secret = key_for(key, local) if isinstance(key, str) else key
     facts = facts_of(exp=token.get("exp", time.time() + 60))
     made = jwt.encode(facts, secret, algorithm="HS256", headers={"typ": token.get("typ", ONCE_TYPE)})
     problem = is_problem(httpx.post(f"{service.url}/api/session", json={"token": made}), 401, "unauthenticated")
