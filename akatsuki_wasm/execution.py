@@ -334,6 +334,15 @@ def summarise_arguments(function: Function, values: Sequence[Any]) -> str:
 
 def summarise(value: Any) -> str:
     """A value in at most 80 characters for the history; images and arrays by their size."""
+    if not isinstance(value, int | float):
+        large = _summarise_large(value)
+        if large is not None:
+            return large
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:79]}…"
+
+
+def _summarise_large(value: Any) -> str | None:
     if isinstance(value, BatchValue):
         return f"{value.rows} rows"
     if hasattr(value, "_fields") and value._fields == ("width", "height", "pixels"):
@@ -346,5 +355,4 @@ def summarise(value: Any) -> str:
         return f"{value[:70]!r}… ({len(value)} characters)"
     if isinstance(value, list | tuple) and len(value) > 20:
         return f"{len(value)} values"
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:79]}…"
+    return None

@@ -7,19 +7,19 @@ usage: _service_run.py DATABASE_URL BLOB_URL DATA_DIR
 
 from __future__ import annotations
 
-import asyncio
 import json
 import socket
 import sys
 import threading
 
-import uvicorn
 from fastapi import Response
 
 from akatsuki_wasm.config import load_settings
 from akatsuki_wasm.server.app import create_app
 from akatsuki_wasm.server.dependencies import Caller  # noqa: TC001 - FastAPI reads the annotation
+from akatsuki_wasm.server.options import Options
 from akatsuki_wasm.server.service import Service
+from akatsuki_wasm.server.serving import StoppingServer, serve_app
 
 SECRET = "a secret of benchmarks, which is long enough"
 CONSTANT = b'{"result":5,"executionTimeMs":0.01,"memoryUsedBytes":65536,"cacheHit":true,"module":{"id":"x"}}'
@@ -39,31 +39,28 @@ def main() -> None:
         queue_size=10_000,
         quotas={"user": {"cpu_seconds_per_day": None}},
     )
-    app = create_app(lambda: Service.open(settings))
+    service = Service.open(settings)
+    app = create_app(lambda: service)
 
     @app.post("/constant")
     async def constant(caller: Caller) -> Response:
         return Response(CONSTANT, media_type="application/json")
 
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
+    app.router.routes.insert(0, app.router.routes.pop())  # found at once, like the one that it is compared with
 
-        async def serve() -> None:
-            task = asyncio.create_task(server.serve(sockets=[listener]))
-            while not server.started:
-                await asyncio.sleep(0.005)
-            print(json.dumps({"port": listener.getsockname()[1]}), flush=True)
-            await task
+    def started() -> None:
+        print(json.dumps({"port": listener.getsockname()[1]}), flush=True)
 
+    def end_with_input(server: StoppingServer) -> None:
         def wait() -> None:
             sys.stdin.read()
             server.should_exit = True
 
         threading.Thread(target=wait, daemon=True).start()
-        uvloop = server.config.get_loop_factory()
-        with asyncio.Runner(loop_factory=uvloop) as runner:
-            runner.run(serve())
+
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        serve_app(app, service, listener, Options(), started, watch=end_with_input)
 
 
 if __name__ == "__main__":

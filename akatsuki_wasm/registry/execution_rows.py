@@ -11,12 +11,14 @@ import json
 import os
 import re
 import sqlite3
+import threading
 import time
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from itertools import chain, groupby
+from json.encoder import encode_basestring
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 from uuid import UUID
@@ -29,7 +31,7 @@ from akatsuki_wasm.registry.acting import act, claims
 from akatsuki_wasm.registry.models import ExecutionStatus, now
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from sqlalchemy import Connection, PoolProxiedConnection
 
@@ -69,9 +71,11 @@ Row = tuple[Any, ...]
 """The values of `_COLUMNS` for the driver."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ExecutionRecord:
     """One execution as it goes into the history.
+
+    Not changed once it is made, though not frozen: freezing it costs as much as all that is done with it here.
 
     Attributes:
         id: The row's; `execution_id` makes one.
@@ -104,13 +108,33 @@ class ExecutionRecord:
     executed_at: datetime = field(default_factory=now)
 
 
+class _Randomness(threading.local):
+    """Random bytes, ten at a time: the kernel is asked for many at once, as asking costs more than they do."""
+
+    def __init__(self) -> None:
+        self._left: Iterator[bytes] = iter(())
+        self._process = 0
+
+    def take(self) -> bytes:
+        found: bytes | None = next(self._left, None) if self._process == os.getpid() else None
+        if found is None:  # a process that was forked makes its own
+            self._process = os.getpid()
+            many = os.urandom(10 * 256)
+            self._left = iter([many[start : start + 10] for start in range(10, len(many), 10)])
+            found = many[:10]
+        return found
+
+
+_randomness = _Randomness()
+
+
 def execution_id() -> UUID:
     """A new id for a record: it begins with the time (UUID version 7, RFC 9562), so an index of ids grows at its end.
 
     Random ids would touch one page of the index for each row, which costs more than all else once there are a million.
     """
     milliseconds = time.time_ns() // 1_000_000
-    random = int.from_bytes(os.urandom(10), "big")
+    random = int.from_bytes(_randomness.take(), "big")
     high = (milliseconds << 16) | 0x7000 | (random >> 68)
     return UUID(int=(high << 64) | (0b10 << 62) | (random & ((1 << 62) - 1)))
 
@@ -139,7 +163,9 @@ def prepare(record: ExecutionRecord, *, sqlite: bool) -> Prepared:
     code = (
         None if record.error_code is None or record.status == "success" else clipped(record.error_code, MAX_CODE_CHARS)
     )
-    at = record.executed_at.astimezone(UTC)
+    at = record.executed_at
+    if at.tzinfo is not UTC:
+        at = at.astimezone(UTC)
     if not sqlite:
         return Prepared(
             user,
@@ -172,7 +198,7 @@ def _summary(value: Any) -> str | None:
     if value is None:
         return None
     if type(value) is str:
-        return json.dumps(clipped(value), ensure_ascii=False)
+        return encode_basestring(clipped(value))
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     except (TypeError, ValueError, RecursionError) as exc:

@@ -26,12 +26,11 @@ def check(limits: Limits) -> None:
     Raises:
         ArgumentError: A limit is not positive.
     """
-    for name, value in (
-        ("timeout_ms", limits.timeout_ms),
-        ("memory_bytes", limits.memory_bytes),
-        ("result_bytes", limits.result_bytes),
-        ("fuel", limits.fuel),
-    ):
+    fuel = limits.fuel
+    if limits.timeout_ms > 0 and limits.memory_bytes > 0 and limits.result_bytes > 0 and (fuel is None or fuel > 0):
+        return
+    for name in ("timeout_ms", "memory_bytes", "result_bytes", "fuel"):
+        value = getattr(limits, name)
         if value is not None and value <= 0:
             raise ArgumentError(f"the limit {name} must be above 0, got {value}")
 

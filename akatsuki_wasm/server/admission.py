@@ -48,6 +48,19 @@ class Admission:
         """
         self.rates.check(user.id.int)
 
+    def enter_at_once(self, user: User, owner_type: OwnerType) -> bool:
+        """Lets one execution begin if it need not wait, for which there is `enter`. Who gets True must `leave`.
+
+        Raises:
+            QuotaError: The user spent the CPU seconds of the day.
+            OverloadedError: The service is about to stop.
+        """
+        if not self.cpu.known(user, owner_type):
+            return False
+        if self._stopping:
+            raise OverloadedError(_STOPPING, hint="Send it again.", retry_after=1.0)
+        return self.slots.take(user.id.int)
+
     async def enter(self, user: User, owner_type: OwnerType) -> None:
         """Lets one execution begin, at once or when it is its turn. Who returns from here must `leave`.
 
@@ -62,11 +75,9 @@ class Admission:
         """
         while not self.cpu.known(user, owner_type):
             await self.cpu.read(user, owner_type)
-        if self._stopping:
-            raise OverloadedError(_STOPPING, hint="Send it again.", retry_after=1.0)
-        key = user.id.int
-        if self.slots.take(key):
+        if self.enter_at_once(user, owner_type):
             return
+        key = user.id.int
         await self.slots.wait(key)
         try:
             self.cpu.known(user, owner_type)  # the executions that it waited for have cost something

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+from functools import lru_cache
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from akatsuki_wasm import wit
@@ -41,20 +43,27 @@ def media_type(accept: str, function: Function, *, batch: bool) -> str:
 
 def document(stored: StoredModule, value: Any, result: ExecutionResult, **more: Any) -> bytes:
     """The contract's answer as JSON."""
-    found = {
-        "result": value,
-        **more,
-        "executionTimeMs": result.execution_time_ms,
-        "memoryUsedBytes": result.memory_used_bytes,
-        "cacheHit": result.cache_hit,
-        "module": {
-            "id": str(stored.id),
-            "name": stored.name,
-            "version": stored.version,
-            "ownerType": stored.owner_type,
-        },
-    }
-    return json.dumps(found, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    module = _module(str(stored.id), stored.name, stored.version, stored.owner_type)
+    rest = "".join(f',"{name}":{_json(each)}' for name, each in more.items())
+    hit = "true" if result.cache_hit else "false"
+    return (
+        f'{{"result":{_json(value)}{rest},"executionTimeMs":{_json(result.execution_time_ms)},'
+        f'"memoryUsedBytes":{result.memory_used_bytes},"cacheHit":{hit},"module":{module}}}'
+    ).encode()
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+
+def _json(value: Any) -> str:
+    if type(value) is int or (type(value) is float and isfinite(value)):  # as the encoder has it, and sooner
+        return repr(value)
+    return _encode(value)
+
+
+@lru_cache(maxsize=2048)
+def _module(module_id: str, name: str, version: str, owner_type: str) -> str:
+    return _json({"id": module_id, "name": name, "version": version, "ownerType": owner_type})
 
 
 def encode(media: str, stored: StoredModule, function: Function, result: ExecutionResult) -> bytes:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic.alias_generators import to_camel
 from starlette.exceptions import HTTPException
 
 from akatsuki_wasm.errors import AkatsukiError, NotFoundError, RequestError
@@ -69,12 +68,12 @@ def create_app(open_service: Callable[[], Service]) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        generate_unique_id_function=lambda route: to_camel(route.name),
     )
     app.add_middleware(CountingMiddleware, metrics=lambda: app.state.service.metrics)
     app.add_middleware(CorsMiddleware, origins=lambda: app.state.service.settings.cors_origins)
     for router in _routers():
-        app.include_router(router)
+        # Included routers would each look through their endpoints twice for every request.
+        app.router.routes += router.routes
     app.add_exception_handler(AkatsukiError, _failed)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _refused)

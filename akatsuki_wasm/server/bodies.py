@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from starlette.requests import ClientDisconnect
 
 from akatsuki_wasm.errors import OverloadedError, QuotaError, RequestError, RequestTooLargeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from uuid import UUID
-
     from fastapi import Request
 
     from akatsuki_wasm.contracts import User
@@ -29,15 +25,55 @@ _TEXTS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 """JSON texts; one that does not end goes to the end, so that none is looked at twice."""
 
 
+class Announced(NamedTuple):
+    """What the headers of a request say of its body.
+
+    Attributes:
+        media_type: Such as ``application/json``, without parameters; ``""`` where they do not say.
+        size: The largest that it may become, bytes.
+        accept: What the answer may be; ``""`` where they do not say.
+    """
+
+    media_type: str
+    size: int
+    accept: str
+
+
+def announced(request: Request, limit: int) -> Announced:
+    """Reads the headers, and refuses by them what would be refused anyway, before the body is read.
+
+    Raises:
+        RequestTooLargeError: The body is said to be larger than `limit` bytes.
+        RequestError: It is encoded, and would have to be inflated first.
+    """
+    kind = accept = b""
+    size = limit
+    # One look at all headers takes less than looking for one of them by its name.
+    for name, value in reversed(request.scope["headers"]):
+        if name == b"content-type":
+            kind = value
+        elif name == b"accept":
+            accept = value
+        elif name == b"content-length" and value.isdigit():
+            size = int(value[:20])
+        elif name == b"content-encoding" and value.lower() != b"identity":
+            encoding = value.decode("latin-1")
+            raise RequestError(
+                f"the body has the encoding {encoding[:40]!r}: expected none", hint="Send it as it is, not compressed."
+            )
+    if size > limit:
+        raise too_large(limit)
+    media_type = kind.decode("latin-1").partition(";")[0].strip().lower()
+    return Announced(media_type, size, accept.decode("latin-1"))
+
+
 async def read_body(request: Request, limit: int) -> bytes:
-    """The whole body.
+    """The whole body of a request whose headers are accepted (`announced`).
 
     Raises:
         RequestTooLargeError: It is larger than `limit` bytes.
-        RequestError: It is encoded, which would have to be inflated first.
         ClientDisconnect: The client went away.
     """
-    check_headers(request, limit)
     message = await request.receive()
     if message["type"] == "http.request" and not message.get("more_body", False):  # the usual case
         body: bytes = message.get("body", b"")
@@ -58,23 +94,6 @@ async def read_body(request: Request, limit: int) -> bytes:
         message = await request.receive()
 
 
-def check_headers(request: Request, limit: int) -> None:
-    """Refuses by its headers what would be refused anyway, before it is read.
-
-    Raises:
-        RequestTooLargeError: The body is said to be larger than `limit` bytes.
-        RequestError: It is encoded.
-    """
-    encoding = request.headers.get("content-encoding", "identity")
-    if encoding.lower() != "identity":
-        raise RequestError(
-            f"the body has the encoding {encoding[:40]!r}: expected none", hint="Send it as it is, not compressed."
-        )
-    length = request.headers.get("content-length", "")
-    if length.isdecimal() and int(length[:20]) > limit:
-        raise too_large(limit)
-
-
 class Budget:
     """Bytes that the bodies of requests may have in memory at once, of all requests of a process.
 
@@ -84,17 +103,17 @@ class Budget:
 
     def __init__(self, total: int) -> None:
         self.total, self.used = total, 0
-        self._users: dict[UUID, int] = {}
+        self._users: dict[int, int] = {}
 
-    @contextmanager
-    def holding(self, user: User, size: int) -> Iterator[None]:
-        """Counts a body from before it is read until nothing of it is needed any more.
+    def holding(self, user: User, size: int) -> _Held:
+        """Counts a body from before it is read until nothing of it is needed any more: a context.
 
         Raises:
             QuotaError: The user's bodies take more than half of all memory for them.
             OverloadedError: All bodies together take too much.
         """
-        mine = self._users.get(user.id, 0) + size
+        key = user.id.int
+        mine = self._users.get(key, 0) + size
         if mine > self.total // 2:
             raise QuotaError(
                 f"your requests under way have bodies of {mine:,} bytes: at most {self.total // 2:,} are taken",
@@ -106,22 +125,31 @@ class Budget:
                 "the bodies of requests under way take all the memory for them", hint="Try again.", retry_after=1.0
             )
         self.used += size
-        self._users[user.id] = mine
-        try:
-            yield
-        finally:
-            self.used -= size
-            left = self._users[user.id] - size
-            if left:
-                self._users[user.id] = left
-            else:
-                del self._users[user.id]
+        self._users[key] = mine
+        return _Held(self, key, size)
+
+    def give_back(self, user: int, size: int) -> None:
+        """Ends what `holding` began."""
+        self.used -= size
+        left = self._users[user] - size
+        if left:
+            self._users[user] = left
+        else:
+            del self._users[user]
 
 
-def announced_size(request: Request, limit: int) -> int:
-    """How large a body may become: what its header says, else the limit."""
-    length = request.headers.get("content-length", "")
-    return min(int(length[:20]), limit) if length.isdecimal() else limit
+class _Held:
+    """A body that counts until this context ends."""
+
+    __slots__ = ("_budget", "_size", "_user")
+
+    def __init__(self, budget: Budget, user: int, size: int) -> None:
+        self._budget, self._user, self._size = budget, user, size
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *raised: object) -> None:
+        self._budget.give_back(self._user, self._size)
 
 
 def too_large(limit: int) -> RequestTooLargeError:
@@ -141,7 +169,10 @@ def parse_object(body: bytes, what: str = "the body") -> dict[str, Any]:
     if len(body) > MAX_CONTAINERS:
         _check_values(body, what)
     try:
-        found = json.loads(body.decode(), object_pairs_hook=_members, parse_constant=_constant)
+        text = body.decode()
+        if text.startswith("\ufeff"):
+            raise RequestError(f"{what} begins with a byte order mark (UTF-8 BOM): expected JSON alone", hint=hint)
+        found = _DECODER.decode(text)
     except RecursionError:
         raise RequestError(f"{what} is nested too deeply", hint=hint) from None
     except json.JSONDecodeError as exc:
@@ -170,6 +201,9 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _constant(text: str) -> NoReturn:
     raise ValueError(f'{text} is no JSON; it is written as the text "{text}"')
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_members, parse_constant=_constant)
 
 
 def _check_values(body: bytes, what: str) -> None:

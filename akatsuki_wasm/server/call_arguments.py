@@ -30,6 +30,9 @@ def bound_arguments(function: Function, request: ExecuteRequest) -> list[Any]:
         RequestError: The stream of columns is none.
     """
     params = function.params
+    if type(request.args) is list and not request.files and request.columns is None:
+        values = [_value(param, each) for param, each in zip(params, request.args, strict=False)]
+        return bind(function, values + request.args[len(values) :], {})
     by_name = {wit.snake(param.name): param for param in params}
     if isinstance(request.args, dict):
         positional: list[Any] = []

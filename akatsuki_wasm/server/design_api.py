@@ -6,7 +6,7 @@ from datetime import datetime  # noqa: TC003 - pydantic reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from fastapi import Depends, Header, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import Field
 
@@ -22,6 +22,7 @@ from akatsuki_wasm.server.json_bodies import read_json
 from akatsuki_wasm.server.modules_api import Listing
 from akatsuki_wasm.server.openapi import describes
 from akatsuki_wasm.server.paging import Cursors, page_document
+from akatsuki_wasm.server.routing import Router
 from akatsuki_wasm.server.schemas import Document
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from akatsuki_wasm.registry.service_models import DesignJob
     from akatsuki_wasm.server.service import Service
 
-router = APIRouter(prefix="/api/designs", tags=["designs"], dependencies=[Depends(within_rate)])
+router = Router(prefix="/api/designs", tags=["designs"], dependencies=[Depends(within_rate)])
 
 DesignId = Annotated[str, Path(max_length=200, json_schema_extra={"format": "uuid"})]
 

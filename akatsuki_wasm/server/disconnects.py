@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from starlette.requests import ClientDisconnect
 
@@ -23,74 +23,68 @@ PATIENCE_S = 0.1
 
 
 class RequestControl(Control):
-    """The control of a request's execution, which also ends the wait for a slot. `cancel` it on the event loop alone.
+    """The control of a request's execution, cancelled when its client goes away. `cancel` it on the event loop alone.
 
-    Attributes:
-        waiting: The request's task while it waits for a slot, else None.
+    A context that ends with the request. Its `listen` is called before what may take long.
+
+    Args:
+        request: Its body was read to the end when `listen` is called.
     """
 
-    __slots__ = ("waiting",)
+    __slots__ = ("_listener", "_request", "_timer", "_waiting")
 
-    def __init__(self) -> None:
+    def __init__(self, request: Request) -> None:
         super().__init__()
-        self.waiting: asyncio.Task[object] | None = None
+        self._request = request
+        self._timer: asyncio.TimerHandle | None = None
+        self._listener: asyncio.Task[None] | None = None
+        self._waiting: asyncio.Task[object] | None = None
 
     def cancel(self) -> None:
         """As `Control.cancel`; who waits for a slot leaves the queue."""
         super().cancel()
-        if self.waiting is not None:
-            self.waiting.cancel()
-            self.waiting = None
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
 
+    def listen(self) -> None:
+        """From now on, a client that goes away cancels the execution."""
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(PATIENCE_S, self._begin_listening)
 
-async def admitted(admission: Coroutine[None, None, None], control: Control) -> None:
-    """Awaits the admission of an execution, until its control is cancelled.
-
-    Raises:
-        ClientDisconnect: It was cancelled.
-    """
-    if not isinstance(control, RequestControl):
-        return await admission
-    control.waiting = task = asyncio.current_task()
-    try:
-        await admission
-    except asyncio.CancelledError:
-        if control.cancelled and task is not None and task.uncancel() == 0:
-            raise ClientDisconnect from None
-        raise  # by somebody else
-    finally:
-        control.waiting = None
-
-
-class Disconnect:
-    """A context in which an execution is cancelled when its client goes away.
-
-    Args:
-        request: Its body was read to the end.
-        control: Of the execution.
-    """
-
-    def __init__(self, request: Request, control: Control) -> None:
-        self._request, self._control = request, control
-        self._timer: asyncio.TimerHandle | None = None
-        self._task: asyncio.Task[None] | None = None
-
-    def __enter__(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(PATIENCE_S, self._listen)
-
-    def _listen(self) -> None:
-        self._task = asyncio.get_running_loop().create_task(self._gone())
+    def _begin_listening(self) -> None:
+        self._listener = asyncio.get_running_loop().create_task(self._gone())
 
     async def _gone(self) -> None:
         while (await self._request.receive())["type"] != "http.disconnect":
             pass  # an empty end of the body
         log.debug("a client went away: its execution is cancelled")
-        self._control.cancel()
+        self.cancel()
+
+    async def admitted(self, admission: Coroutine[None, None, None]) -> None:
+        """Awaits the admission of the execution, until this is cancelled.
+
+        Raises:
+            ClientDisconnect: It was cancelled.
+        """
+        self.listen()
+        self._waiting = task = asyncio.current_task()
+        try:
+            await admission
+        except asyncio.CancelledError:
+            if self.cancelled and task is not None and task.uncancel() == 0:
+                raise ClientDisconnect from None
+            raise  # by somebody else
+        finally:
+            self._waiting = None
+
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        if self._task is not None:
-            self._task.cancel()
+        if self._listener is not None:
+            self._listener.cancel()

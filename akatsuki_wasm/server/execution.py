@@ -12,9 +12,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from starlette.requests import ClientDisconnect
-
-from akatsuki_wasm.contracts import MAX_TIMEOUT_MS, MIN_TIMEOUT_MS, BatchValue, Call, Control, Function
+from akatsuki_wasm.contracts import MAX_TIMEOUT_MS, MIN_TIMEOUT_MS, BatchValue, Call, Function
 from akatsuki_wasm.errors import (
     AkatsukiError,
     ArgumentError,
@@ -38,7 +36,6 @@ from akatsuki_wasm.sandbox.plans import function_not_found
 from akatsuki_wasm.server import answers
 from akatsuki_wasm.server.bodies import Budget
 from akatsuki_wasm.server.call_arguments import bound_arguments
-from akatsuki_wasm.server.disconnects import admitted
 from akatsuki_wasm.server.loop_journal import LoopJournal
 from akatsuki_wasm.server.quick_calls import QUICK_MS, QuickCalls
 from akatsuki_wasm.server.row_cache import Known, RowCache
@@ -54,6 +51,7 @@ if TYPE_CHECKING:
     from akatsuki_wasm.pipeline import Pipeline
     from akatsuki_wasm.registry.models import ExecutionStatus
     from akatsuki_wasm.server.admission import Admission
+    from akatsuki_wasm.server.disconnects import RequestControl
     from akatsuki_wasm.server.quotas import Quotas
     from akatsuki_wasm.server.service import Service
 
@@ -61,13 +59,15 @@ log = logging.getLogger(__name__)
 
 BODIES = 8
 """How many of the largest bodies may be in memory at once."""
+MAX_LIMITS = 1_000
+"""Combinations of a module's limits and a call's that are kept."""
 STOP_S = 5.0
 """How long executions that were cancelled are waited for; they look every 30 ms."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ExecuteRequest:
-    """One call as the client asks for it.
+    """One call as the client asks for it. Not changed once it is made, though not frozen: that takes longer to make.
 
     Attributes:
         module_id: Which module.
@@ -92,9 +92,9 @@ class ExecuteRequest:
     small: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Executed:
-    """How a call ended. Where it began, the history has it.
+    """How a call ended. Where it began, the history has it. Not changed once it is made.
 
     Attributes:
         id: The history row's; None where the execution did not begin.
@@ -121,6 +121,28 @@ class Outcome(NamedTuple):
     cpu_ms: float = 0.0
 
 
+class _Work(NamedTuple):
+    """An execution that was admitted.
+
+    Attributes:
+        user: Who asks.
+        known: The module.
+        function: Of it.
+        limits: Its own, whatever it is tried under first.
+        request: What was asked for.
+        control: Cancels it.
+        done: Gets how it ended.
+    """
+
+    user: User
+    known: Known
+    function: Function
+    limits: Limits
+    request: ExecuteRequest
+    control: RequestControl
+    done: asyncio.Future[Executed]
+
+
 Waiter = tuple["asyncio.Future[Executed]", Executed]
 
 
@@ -144,7 +166,9 @@ class Executions:
         self._metrics = service.metrics
         self._loop = asyncio.get_running_loop()
         self._threads = Threads(service.admission.slots.slots)
-        self._controls: set[Control] = set()
+        self._controls: set[RequestControl] = set()
+        self._tries: list[_Work] = []
+        self._limits_known: dict[tuple[str, int, int, int], Limits] = {}
         self.bodies = Budget(BODIES * service.settings.max_body_bytes)
         self._quick = QuickCalls(service.settings.module_cache_size)
         # Others' execution plugins may wait for something: on the event loop all would wait with them.
@@ -164,13 +188,13 @@ class Executions:
         """
         self._admission.check_rate(user)
 
-    async def execute(self, user: User, request: ExecuteRequest, control: Control) -> Executed:
+    async def execute(self, user: User, request: ExecuteRequest, control: RequestControl) -> Executed:
         """Executes one call; what began is in the history when this returns.
 
         Args:
             user: Who asks.
             request: What for.
-            control: Cancels it, such as when the client goes away.
+            control: Cancels it when the client goes away.
 
         Raises:
             NotFoundError: There is no such module that the user may read, or no such function in it.
@@ -179,6 +203,7 @@ class Executions:
             QuotaError: The user has used up something.
             OverloadedError: There is too much to do.
             StorageError: The registry, or the history, failed.
+            ClientDisconnect: The client went away while it waited.
         """
         known = await self._executable(user, request.module_id)
         stored = known.stored
@@ -186,53 +211,69 @@ class Executions:
         if function is None:
             raise function_not_found(stored.manifest, request.function[:200])
         limits = self._limits(stored, request.timeout_ms)
-        await admitted(self._admission.enter(user, stored.owner_type), control)
-        try:
-            if control.cancelled:
-                raise ClientDisconnect
-            # It may have waited, and the module may have been disabled meanwhile.
-            known = await self._executable(user, request.module_id)
-            if known.stored is not stored:
+        if not self._admission.enter_at_once(user, stored.owner_type):
+            await control.admitted(self._admission.enter(user, stored.owner_type))
+            try:  # the module may have been disabled meanwhile
+                known = await self._executable(user, request.module_id)
                 limits = self._limits(known.stored, request.timeout_ms)
-        except BaseException:
-            self._admission.leave(user, stored.owner_type, 0.0)
-            raise
-        done: asyncio.Future[Executed] = self._loop.create_future()
+            except BaseException:
+                self._admission.leave(user, stored.owner_type, 0.0)
+                raise
+        work = _Work(user, known, function, limits, request, control, self._loop.create_future())
         if self._may_be_quick and request.small and self._quick.expects(stored.digest, function.name):
-            quick = self._try(user, known, function, limits=limits, request=request, control=control)
-            if quick is not None:
-                self._settle_one(user, quick, done)
-                return await done
-        self._controls.add(control)
+            self._tries.append(work)
+            if len(self._tries) == 1:
+                self._loop.call_soon(self._try_all)
+        else:
+            self._to_thread(work)
+        return await work.done
 
-        def work() -> None:
-            outcome = self._execute(user, known, function, limits=limits, request=request, control=control)
-            self._tell_loop(left, outcome)
+    def _try_all(self) -> None:
+        """Executes on the event loop what came in one turn of it, one right after the other.
+
+        So the processor keeps what it needs for that; in turns with the reading of requests and the writing of answers
+        each execution takes twice as long.
+        """
+        tries, self._tries = self._tries, []
+        for work in tries:
+            outcome = self._try(work)
+            if outcome is None:
+                self._to_thread(work)
+            else:
+                self._settle_one(work, outcome)
+
+    def _try(self, work: _Work) -> Outcome | None:
+        """Executes on the event loop; None where that did not succeed, and a thread has to do it."""
+        outcome = self._execute(work, self._quick.limits(work.limits))
+        if isinstance(outcome.executed.error, ExecutionTimeout) and outcome.cpu_ms < QUICK_MS:
+            return None  # other threads had the processor, and it had no time: that says nothing of the function
+        digest, name = work.known.stored.digest, work.function.name
+        self._quick.tell(digest, name, outcome.executed.result, outcome.cpu_ms)
+        return None if outcome.executed.error is not None else outcome
+
+    def _to_thread(self, work: _Work) -> None:
+        """Has a thread execute it."""
+        self._controls.add(work.control)
+        work.control.listen()
+
+        def execute() -> None:
+            self._tell_loop(left, self._execute(work, work.limits))
 
         def left(outcome: Outcome) -> None:
             self._threads.done()
-            self._controls.discard(control)
-            if request.small:
-                self._quick.tell(stored.digest, function.name, outcome.executed.result, outcome.cpu_ms)
-            self._settle_one(user, outcome, done)
+            self._controls.discard(work.control)
+            if work.request.small:
+                digest, name = work.known.stored.digest, work.function.name
+                self._quick.tell(digest, name, outcome.executed.result, outcome.cpu_ms)
+            self._settle_one(work, outcome)
 
-        self._threads.run(work)
-        return await done
+        self._threads.run(execute)
 
-    def _try(self, user: User, known: Known, function: Function, **how: Any) -> Outcome | None:
-        """Executes on the event loop; None where that did not succeed, and a thread has to do it."""
-        limits = self._quick.limits(how.pop("limits"))
-        outcome = self._execute(user, known, function, limits=limits, **how)
-        if isinstance(outcome.executed.error, ExecutionTimeout) and outcome.cpu_ms < QUICK_MS:
-            return None  # other threads had the processor, and it had no time: that says nothing of the function
-        self._quick.tell(known.stored.digest, function.name, outcome.executed.result, outcome.cpu_ms)
-        return None if outcome.executed.error is not None else outcome
-
-    def _settle_one(self, user: User, outcome: Outcome, done: asyncio.Future[Executed]) -> None:
+    def _settle_one(self, work: _Work, outcome: Outcome) -> None:
         """Gives the slot back and sends the record to the journal, which ends the waiting."""
-        record, executed = outcome.record, outcome.executed
+        record, executed, done = outcome.record, outcome.executed, work.done
         seconds = 0.0 if record is None else record.execution_time_ms / 1e3
-        self._admission.leave(user, executed.stored.owner_type, seconds)
+        self._admission.leave(work.user, executed.stored.owner_type, seconds)
         if record is None:
             if not done.done():
                 done.set_result(executed)
@@ -257,15 +298,21 @@ class Executions:
                 f"timeoutMs is {timeout_ms}: expected {MIN_TIMEOUT_MS} to {MAX_TIMEOUT_MS}",
                 hint=f"Leave it out for the module's own, {stored.timeout_ms}.",
             )
-        wanted = stored.timeout_ms if timeout_ms is None else timeout_ms
-        return limits_of(self._settings, stored, min(wanted, self._quotas.execution_limit_ms(stored)))
+        key = stored.owner_type, stored.max_execution_time_ms, stored.max_memory_pages, timeout_ms or stored.timeout_ms
+        found = self._limits_known.get(key)
+        if found is None:
+            longest = self._quotas.execution_limit_ms(stored)
+            found = limits_of(self._settings, stored, min(timeout_ms or stored.timeout_ms, longest))
+            if len(self._limits_known) > MAX_LIMITS:
+                self._limits_known.clear()
+            self._limits_known[key] = found
+        return found
 
     # ------------------------------------------------------------ on a thread
 
-    def _execute(
-        self, user: User, known: Known, function: Function, *, limits: Limits, request: ExecuteRequest, control: Control
-    ) -> Outcome:
+    def _execute(self, work: _Work, limits: Limits) -> Outcome:
         """Executes; the record is None where it did not begin, because the arguments do not fit."""
+        user, known, function, _, request, control, _ = work
         stored = known.stored
         batch, cpu = request.columns is not None, time.thread_time()
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import Depends, Path, Query, Response
 from pydantic import Field
 
 from akatsuki_wasm.documents import execution_document, generation_document, whole_generation_document
@@ -14,9 +14,10 @@ from akatsuki_wasm.server.json_answers import answer
 from akatsuki_wasm.server.modules_api import Listing
 from akatsuki_wasm.server.openapi import describes
 from akatsuki_wasm.server.paging import Cursors, page_document
+from akatsuki_wasm.server.routing import Router
 from akatsuki_wasm.server.schemas import ExecutionPage, GenerationPage, WholeGenerationDocument
 
-router = APIRouter(prefix="/api", tags=["history"], dependencies=[Depends(within_rate)])
+router = Router(prefix="/api", tags=["history"], dependencies=[Depends(within_rate)])
 
 Reference = Annotated[str, Field(min_length=1, max_length=200, pattern="^[^\\x00]+$")]
 

@@ -6,17 +6,18 @@ import ipaddress
 import logging
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from akatsuki_wasm.errors import OverloadedError, StorageError
 from akatsuki_wasm.server import metrics
 from akatsuki_wasm.server.dependencies import Admin, TheService, admin_of
 from akatsuki_wasm.server.levels import cache_document
 from akatsuki_wasm.server.openapi import describes
+from akatsuki_wasm.server.routing import Router
 from akatsuki_wasm.server.schemas import CacheDocument, HealthDocument
 
 log = logging.getLogger(__name__)
-router = APIRouter()
+router = Router()
 
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
 from akatsuki_wasm.errors import RequestError
-from akatsuki_wasm.server.bodies import parse_object, read_body
+from akatsuki_wasm.server.bodies import announced, parse_object, read_body
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,6 +54,7 @@ async def read_json(request: Request, model: type[B], *, limit: int = MAX_JSON_B
         RequestTooLargeError: It is larger than `limit` bytes.
     """
     insist_on_json(request.headers)
+    announced(request, limit)
     return parse_json(await read_body(request, limit), model)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
@@ -18,6 +18,7 @@ from akatsuki_wasm.server.json_answers import answer, on_thread, to_json
 from akatsuki_wasm.server.json_bodies import Body, Whole, read_json
 from akatsuki_wasm.server.openapi import describes, same_etag
 from akatsuki_wasm.server.paging import DEFAULT_LIMIT, MAX_CURSOR, MAX_LIMIT, Cursors, page_document
+from akatsuki_wasm.server.routing import Router
 from akatsuki_wasm.server.schemas import ModuleDocument, ModulePage, StatsDocument
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from akatsuki_wasm.registry.models import WasmModule
     from akatsuki_wasm.server.service import Service
 
-router = APIRouter(prefix="/api/modules", tags=["modules"], dependencies=[Depends(within_rate)])
+router = Router(prefix="/api/modules", tags=["modules"], dependencies=[Depends(within_rate)])
 
 MAX_DESCRIPTION = 2_000
 """Characters of a module's description, which is meant to be one line."""

@@ -10,11 +10,12 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.openapi.utils import get_openapi
 
 from akatsuki_wasm import __version__
 from akatsuki_wasm.server import problems
+from akatsuki_wasm.server.routing import Router
 from akatsuki_wasm.server.schema_examples import EXAMPLES
 from akatsuki_wasm.server.schemas import Problem
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from pydantic import BaseModel
 
-router = APIRouter()
+router = Router()
 
 _REFS = "#/components/schemas/{model}"
 _METHODS = ("get", "put", "post", "delete", "patch")

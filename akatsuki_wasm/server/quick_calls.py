@@ -11,11 +11,12 @@ author's will or not, can hold up the others for a few milliseconds in a thousan
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from akatsuki_wasm.contracts import Limits
+
 if TYPE_CHECKING:
-    from akatsuki_wasm.contracts import ExecutionResult, Limits
+    from akatsuki_wasm.contracts import ExecutionResult
 
 QUICK_MS = 0.5
 """Of processor time, with conversions, instantiation and the answer's JSON; a hand-over to a thread and back takes
@@ -53,11 +54,11 @@ class QuickCalls:
         wanted = self._wanted.get(digest)
         return wanted is not None and wanted.get(function, PROOFS) <= 0
 
-    def limits(self, limits: Limits) -> Limits:
+    @staticmethod
+    def limits(limits: Limits) -> Limits:
         """The limits of such a try. Only those that the guest cannot notice are lower: a success holds under both."""
-        return replace(
-            limits, timeout_ms=min(limits.timeout_ms, LIMIT_MS), result_bytes=min(limits.result_bytes, MAX_RESULT_BYTES)
-        )
+        timeout_ms, result_bytes = min(limits.timeout_ms, LIMIT_MS), min(limits.result_bytes, MAX_RESULT_BYTES)
+        return Limits(timeout_ms, limits.memory_bytes, result_bytes, limits.fuel)
 
     def tell(self, digest: str, function: str, result: ExecutionResult | None, cpu_ms: float) -> None:
         """Tells how an execution went.

@@ -22,6 +22,7 @@ from akatsuki_wasm.server.app import create_app
 from akatsuki_wasm.server.hosts import HostCheck
 from akatsuki_wasm.server.protocol import GuardedProtocol
 from akatsuki_wasm.server.service import Service
+from akatsuki_wasm.server.warming import settle_process
 
 if TYPE_CHECKING:
     import socket
@@ -60,6 +61,7 @@ class StoppingServer(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._on_start()
+        threading.Thread(target=settle_process, name="akatsuki-settling", daemon=True).start()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -130,9 +132,21 @@ def serve(
         StorageError: The registry cannot be opened.
         ConfigError: A setting is wrong.
     """
-    _allow_many_files()
     service = Service.open(settings)
-    app: ASGIApp = create_app(lambda: service)
+    serve_app(create_app(lambda: service), service, listener, options, started, watch=watch)
+
+
+def serve_app(
+    app: ASGIApp,
+    service: Service,
+    listener: socket.socket,
+    options: Options,
+    started: Callable[[], None],
+    *,
+    watch: Callable[[StoppingServer], None] | None = None,
+) -> None:
+    """As `serve`, with an application that was made of a service."""
+    _allow_many_files()
     if options.hosts:
         app = HostCheck(app, options.hosts)
     config = uvicorn.Config(

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 from uuid import UUID  # noqa: TC003 - pydantic reads the annotations
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from pydantic import BaseModel, Field
 
@@ -16,6 +16,7 @@ from akatsuki_wasm.html import render
 from akatsuki_wasm.server import problems
 from akatsuki_wasm.server.dependencies import Caller, TheService, caller_of, service_of
 from akatsuki_wasm.server.openapi import describes
+from akatsuki_wasm.server.routing import Router
 from akatsuki_wasm.server.sessions import check_origin, drop_cookie, is_once, redeem, set_cookie
 from akatsuki_wasm.server.token_reading import MAX_TOKEN
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from akatsuki_wasm.contracts import User
     from akatsuki_wasm.server.service import Service
 
-router = APIRouter(tags=["identity"])
+router = Router(tags=["identity"])
 
 _NOT_KEPT = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 _PAGE = {

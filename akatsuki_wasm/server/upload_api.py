@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Request, Response
 from pydantic import Field
 
 from akatsuki_wasm import manifest
@@ -19,13 +19,14 @@ from akatsuki_wasm.server.json_answers import on_thread
 from akatsuki_wasm.server.json_bodies import MAX_JSON_BYTES, Body, parse_json
 from akatsuki_wasm.server.modules_api import Line, check_metadata
 from akatsuki_wasm.server.openapi import describes
+from akatsuki_wasm.server.routing import Router
 from akatsuki_wasm.server.schemas import ModuleDocument
 
 if TYPE_CHECKING:
     from akatsuki_wasm.contracts import User
     from akatsuki_wasm.server.service import Service
 
-router = APIRouter(prefix="/api/modules", tags=["modules"], dependencies=[Depends(within_rate)])
+router = Router(prefix="/api/modules", tags=["modules"], dependencies=[Depends(within_rate)])
 
 MAX_SOURCE_BYTES = 256 * 1024
 _TOLD = ("prompt", "generator", "model")

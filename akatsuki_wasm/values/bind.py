@@ -29,6 +29,8 @@ def bind(function: Function, args: Sequence[Any], kwargs: Mapping[str, Any]) -> 
         raise ArgumentError(
             f"{function.name} takes {_count(len(function.params))}, got {len(args)}", hint=usage(function)
         )
+    if not kwargs and len(args) == len(function.params):
+        return list(args)
     named = {wit.snake(name): value for name, value in kwargs.items()}
     names = [param.name for param in function.params]
     for name in named:

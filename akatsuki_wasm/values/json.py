@@ -27,6 +27,8 @@ def to_json(type_: wit.Type | None, value: Any) -> Any:
 
 def value_to_json(type_: wit.Type | None, value: Any) -> Any:
     """As `to_json`, for a value inside another one, where a result is a case."""
+    if isinstance(type_, wit.Primitive):  # the usual case, and the quickest
+        return _primitive_to_json(type_, value)
     if type_ == wit.IMAGE:
         return data_url(to_pil(value))
     match type_:
@@ -40,14 +42,16 @@ def value_to_json(type_: wit.Type | None, value: Any) -> Any:
             return [value_to_json(item, each) for item, each in zip(items, value, strict=True)]
         case wit.Record(_, fields):
             return {name: value_to_json(field, each) for (name, field), each in zip(fields, value, strict=True)}
-        case wit.Primitive("u64" | "s64"):
-            return value if abs(value) <= _EXACT else str(value)
-        case wit.Primitive("f32" | "f64") if not math.isfinite(value):
-            return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-        case wit.Primitive():
-            return value
         case _:
             return choice_to_json(type_, value, value_to_json)
+
+
+def _primitive_to_json(type_: wit.Primitive, value: Any) -> Any:
+    if type_.is_float:
+        if math.isfinite(value):
+            return value
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return str(value) if type_.name in ("u64", "s64") and abs(value) > _EXACT else value
 
 
 def data_url(image: Any) -> str:

@@ -43,11 +43,11 @@ def lower(param: Parameter, value: Any) -> Any:
 
 
 def _lower(type_: wit.Type, value: Any, name: str) -> Any:
+    if isinstance(type_, wit.Primitive):  # the usual case, and the quickest
+        return _lower_primitive(type_, value, name)
     if type_ == wit.IMAGE:
         return to_record(value, name)
     match type_:
-        case wit.Primitive():
-            return _lower_primitive(type_, value, name)
         case wit.Option(inner):
             if value is not None and is_doubled(type_):
                 return lower_choice(type_, value, name, _lower)
@@ -78,16 +78,16 @@ def _is_iterable(value: Any) -> bool:
 def _lower_primitive(type_: wit.Primitive, value: Any, name: str) -> Any:
     if isinstance(value, np.generic):
         value = value.item()
-    good = {
-        "bool": isinstance(value, bool),
-        "char": isinstance(value, str) and len(value) == 1,
-        "string": isinstance(value, str),
-    }.get(type_.name)
-    if good is None:
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if type_.is_integer and isinstance(value, float) and value.is_integer():
+    if type_.name == "bool":
+        good = isinstance(value, bool)
+    elif type_.name == "string":
+        good = isinstance(value, str)
+    elif type_.name == "char":
+        good = isinstance(value, str) and len(value) == 1
+    else:
+        if isinstance(value, float) and type_.is_integer and value.is_integer():
             value = int(value)
-        good = number and (type_.is_float or isinstance(value, int))
+        good = not isinstance(value, bool) and isinstance(value, int | float if type_.is_float else int)
     if not good:
         raise ArgumentError(
             f"{name} is {_short(value)}: expected {describe_type(type_)}", hint="Convert the value before the call."

@@ -35,7 +35,7 @@ def test_a_user_has_half_of_the_memory_for_bodies_and_all_have_no_more_than_ther
         (b'{"a": {"b": 1, "b": 2}}', "the key 'b' is there twice"),
         (b'{"a": Infinity}', "Infinity is no JSON"),
         (b'{"a": ' + b"9" * 5_000 + b"}", "Exceeds the limit"),
-        (b"\xef\xbb\xbf{}", "utf-8 bom"),
+        (b"\xef\xbb\xbf{}", "UTF-8 BOM"),
         (b"{} {}", "extra data at line 1, column 4"),
         (b'{"a": 1', "is not JSON"),
         ('{"a": 1}'.encode("utf-16"), "is not UTF-8"),
