@@ -323,8 +323,10 @@ class Executions:
         error: Exception | None = None
         result: ExecutionResult | None = None
         media, body = answers.media_type(request.accept, function, batch=batch), b""
+        output, milliseconds, memory = "", 0.0, 0
         try:
             result = self._pipeline.execute(known.executable, call, limits, control)
+            milliseconds, memory = float(result.execution_time_ms), int(result.memory_used_bytes)
             if isinstance(result.value, BatchValue):
                 if request.on_error == "raise":
                     raise_row_errors(result.value)
@@ -332,8 +334,10 @@ class Executions:
                 body = answers.encode_batch(media, stored, function, result, errors=errors)
             else:
                 body = answers.encode(media, stored, function, result)
+            output = summarise(result.value)
         except Exception as exc:  # noqa: BLE001 - recorded, then answered as the error that it is
             error = exc
+            milliseconds = milliseconds or (time.perf_counter() - started) * 1e3
         status: ExecutionStatus = (
             "success" if error is None else "timeout" if isinstance(error, ExecutionTimeout) else "error"
         )
@@ -343,11 +347,11 @@ class Executions:
             user=user,
             function_name=function.name,
             status=status,
-            execution_time_ms=((time.perf_counter() - started) * 1e3 if result is None else result.execution_time_ms),
-            memory_used_bytes=0 if result is None else result.memory_used_bytes,
+            execution_time_ms=milliseconds,
+            memory_used_bytes=memory,
             cache_hit=result is not None and result.cache_hit,
             input_summary=summary,
-            output_summary="" if result is None else summarise(result.value),
+            output_summary=output,
             error_message=None if error is None else say(error),
             error_code=None if error is None else kind_of(error),
             executed_at=executed_at,

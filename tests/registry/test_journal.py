@@ -6,6 +6,7 @@ import os
 import sqlite3
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
@@ -358,6 +359,22 @@ def test_ids_are_in_the_order_of_time(bench: Bench) -> None:
     assert first < second
     assert {each.version for each in (first, second)} == {7}
     assert len({execution_id() for _ in range(1_000)}) == 1_000
+
+
+def test_threads_and_forked_processes_make_ids_of_their_own() -> None:
+    execution_id()  # the random bytes of this thread's next ones are there
+    with ThreadPoolExecutor(4) as pool:
+        threads = {each for many in pool.map(lambda _: [execution_id() for _ in range(300)], range(4)) for each in many}
+    assert len(threads) == 1_200
+    reading, writing = os.pipe()
+    if os.fork() == 0:
+        os.write(writing, b"".join(execution_id().bytes[8:] for _ in range(50)))
+        os._exit(0)
+    os.wait()
+    theirs = os.read(reading, 400)
+    ours = {execution_id().bytes[8:] for _ in range(50)}
+    assert len(theirs) == 400
+    assert not ours & {theirs[start : start + 8] for start in range(0, 400, 8)}
 
 
 def test_a_module_is_read_back_by_time_when_rows_come_at_once(bench: Bench, journal: Journal[Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -387,6 +388,50 @@ def test_what_is_not_quick_this_time_is_done_on_a_thread_under_its_own_limits(se
         is_problem(call(client, stored, "work", [2]), 422, "guest-trap")
     statuses = [row.status for row in registry.executions(BOB).list_own(limit=100)]
     assert (statuses.count("success"), statuses.count("timeout"), statuses.count("error")) == (40, 1, 1)
+
+
+def test_those_that_come_at_once_are_answered_each_for_itself(service: Running) -> None:
+    wasm = bytes(wat2wasm(SOMETIMES))
+    registry = service.service.registry
+    sometimes = registry.store(Artifact(wasm, manifests.for_binary(wasm)), UploadTarget("sometimes", registry, BOB))
+    plain = store(service, BOB)
+    wanted = [(plain, "add", [n, 1]) if n % 6 else (sometimes, "work", [n // 6 % 3]) for n in range(180)]
+    expected: dict[int, tuple[int, object]] = {0: (200, -1), 1: (504, None), 2: (422, None)}
+    with service.client(BOB) as client, ThreadPoolExecutor(24) as pool:
+        for _ in range(20):
+            call(client, plain, "add", [1, 1])
+            call(client, sometimes, "work", [0])
+        found = list(pool.map(lambda each: call(client, *each, timeoutMs=100), wanted))
+    for (module, _, (first, *_)), response in zip(wanted, found, strict=True):
+        status, result = (200, first + 1) if module is plain else expected[first]
+        assert (response.status_code, response.json().get("result")) == (status, result), response.text
+    rows = {str(row.id) for row in registry.executions(BOB).list_own(limit=1000)}
+    assert {each.headers["Akatsuki-Execution-Id"] for each in found} < rows
+    assert len(rows) == 180 + 40
+
+
+class Broken:
+    """An execution plugin whose result cannot be kept."""
+
+    name = "broken"
+
+    @hookimpl
+    def akatsuki_execute(self, module: Any, call: Any, limits: Any, control: Any) -> ExecutionResult:
+        return ExecutionResult(7, "no number", 0, cache_hit=True)  # type: ignore[arg-type]  # the defect
+
+
+def test_a_plugin_that_answers_nonsense_is_answered_as_a_defect() -> None:
+    with running(plugins=[Broken()]) as service:
+        stored = store(service, BOB)
+        with service.client(BOB) as client:
+            for _ in range(3):
+                assert call(client, stored, "add", [1, 1]).status_code == 500
+
+
+def test_the_endpoint_is_for_posts(service: Running) -> None:
+    with service.client(BOB) as client:
+        response = client.get(PATH)
+        assert (response.status_code, response.headers["Allow"]) == (405, "POST")
 
 
 def test_ids_of_nothing(service: Running) -> None:
