@@ -75,7 +75,11 @@ class RowCache:
     def forget(self, module_id: UUID) -> None:
         """Forgets a module that was changed; safe from any thread."""
         self._forgot_at = time.monotonic()
-        self._modules.pop(module_id, None)
+        self._drop(module_id)
+
+    def _drop(self, module_id: UUID) -> None:
+        for entry in list(self._modules.pop(module_id, {}).values()):
+            self._executables.pop(_key(entry.known.stored), None)
 
     def _entry(self, user: User, module_id: UUID) -> _Entry | None:
         users = self._modules.get(module_id)
@@ -91,7 +95,7 @@ class RowCache:
             def over(done: asyncio.Task[Known]) -> None:
                 del self._reading[key]
                 if not done.cancelled() and isinstance(done.exception(), NotFoundError):
-                    self._modules.pop(module_id, None)
+                    self._drop(module_id)
 
             task.add_done_callback(over)
         return task
@@ -115,10 +119,15 @@ class RowCache:
 
     def _executable(self, stored: StoredModule) -> ExecutableModule:
         manifest: Manifest = stored.manifest
-        key = stored.digest, f"{stored.name}@{stored.version}"
+        key = _key(stored)
         found = self._executables.get(key)
         if found is None or found.manifest != manifest:
             found = self._executables[key] = self._registry.executable(stored)
             if len(self._executables) > MAX_MODULES:
                 self._executables.popitem(last=False)
         return found
+
+
+def _key(stored: StoredModule) -> tuple[str, str]:
+    """Modules with the same bytes share what is executed, but for the name in its messages."""
+    return stored.digest, f"{stored.name}@{stored.version}"
