@@ -27,7 +27,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalErr
 
 from akatsuki_wasm.errors import StorageError
 from akatsuki_wasm.registry import failures
-from akatsuki_wasm.registry.acting import act, claims
+from akatsuki_wasm.registry.acting import ROLE, act, claims
 from akatsuki_wasm.registry.models import ExecutionStatus, now
 
 if TYPE_CHECKING:
@@ -331,20 +331,40 @@ def _write_server(database: Database, rows: Sequence[Prepared]) -> list[int]:
 
 
 def _server_transaction(database: Database, rows: Sequence[Prepared]) -> None:
+    """One transaction in one round trip, whoever the rows are of.
+
+    Past SQLAlchemy, since each of its steps would wait for an answer; and who waits gives Python's lock away, which a
+    busy event loop gives back only after milliseconds.
+    """
     import psycopg
 
     ordered = sorted(rows, key=lambda each: each.user.id)
-    with database.write_light(ordered[0].user) as session:
-        driver = cast("psycopg.Connection[Any]", session.connection().connection.driver_connection)
+    with failures.database_failures(database.place):
         try:
-            # All statements are sent before the first answer is awaited: one round trip, whoever they are for.
-            with driver.pipeline() if psycopg.Pipeline.is_supported() else nullcontext():
-                for number, (user, group) in enumerate(groupby(ordered, key=itemgetter(0))):
-                    if number:
-                        driver.execute("SELECT set_config('request.jwt.claims', %s, true)", [claims(user)])
-                    driver.execute(_SERVER_STATEMENT, [_document(list(group))])
+            connection = database.raw_connection()
         except psycopg.Error as exc:
-            raise DBAPIError.instance(_SERVER_STATEMENT, None, exc, psycopg.Error, hide_parameters=True) from exc
+            raise _database_error(exc) from exc
+        driver = cast("psycopg.Connection[Any]", connection.driver_connection)
+        try:
+            with driver.pipeline() if psycopg.Pipeline.is_supported() else nullcontext():
+                driver.execute("BEGIN")
+                for user, group in groupby(ordered, key=itemgetter(0)):
+                    driver.execute(_SERVER_ACT, [ROLE, claims(user)])
+                    driver.execute(_SERVER_STATEMENT, [_document(list(group))])
+                driver.execute("COMMIT")
+        except psycopg.Error as exc:
+            if driver.closed:
+                connection.invalidate(exc)
+            raise _database_error(exc) from exc
+        finally:
+            connection.close()  # it is rolled back where it is not committed
+
+
+def _database_error(exc: Exception) -> Exception:
+    """The error of SQLAlchemy for one that the driver raised by itself."""
+    import psycopg
+
+    return DBAPIError.instance(_SERVER_STATEMENT, None, exc, psycopg.Error, hide_parameters=True)
 
 
 def _insert_server(connection: Connection, row: Prepared) -> None:
@@ -356,6 +376,7 @@ def _document(rows: Sequence[Prepared]) -> str:
     return json.dumps([dict(zip(_COLUMNS, row, strict=True)) for _, row in rows], ensure_ascii=False)
 
 
+_SERVER_ACT: Final = "SELECT set_config('role', %s, true), set_config('request.jwt.claims', %s, true)"
 # A summary is a text in that JSON, and JSON itself only here.
 _SERVER_STATEMENT: Final = (
     f"INSERT INTO wasm_executions ({', '.join(_COLUMNS)}) "  # noqa: S608 - constants

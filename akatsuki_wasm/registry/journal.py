@@ -13,7 +13,7 @@ import sqlite3
 import threading
 import time
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from akatsuki_wasm.errors import AkatsukiError, OverloadedError, StorageError
 from akatsuki_wasm.registry.execution_rows import (
@@ -49,13 +49,6 @@ MAX_BATCH = 512
 _WARNING_SECONDS = 5.0
 
 
-class _Entry(NamedTuple):
-    """A record that waits."""
-
-    prepared: Prepared
-    waiter: Any
-
-
 class _Mark(NamedTuple):
     """A place in the queue: everything before it is settled when `passed` is set."""
 
@@ -75,7 +68,8 @@ class Journal(Generic[W]):
     def __init__(self, database: Database, settled: Callable[[Sequence[W], AkatsukiError | None], None]) -> None:
         self._database = database
         self._settled = settled
-        self._queue: SimpleQueue[_Entry | _Mark] = SimpleQueue()
+        self._queue: SimpleQueue[Sequence[tuple[Prepared, W]] | _Mark] = SimpleQueue()
+        self._waiting = 0
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._process = 0
@@ -87,7 +81,7 @@ class Journal(Generic[W]):
     @property
     def waiting(self) -> int:
         """Records that no transaction has taken yet."""
-        return self._queue.qsize()
+        return self._waiting
 
     def submit(self, record: ExecutionRecord, waiter: W) -> None:
         """Hands in a record; returns at once.
@@ -100,7 +94,23 @@ class Journal(Generic[W]):
             OverloadedError: Too many records wait.
             StorageError: The record cannot be stored, the journal is closed, or it belongs to another process.
         """
-        entry = _Entry(prepare(record, sqlite=self._sqlite), waiter)
+        self.submit_all([(self.prepare(record), waiter)])
+
+    def prepare(self, record: ExecutionRecord) -> Prepared:
+        """Converts a record for `submit_all`.
+
+        Raises:
+            StorageError: It cannot be stored.
+        """
+        return prepare(record, sqlite=self._sqlite)
+
+    def submit_all(self, entries: Sequence[tuple[Prepared, W]]) -> None:
+        """As `submit`, for several that come into the same transaction, with their waiters.
+
+        Raises:
+            OverloadedError: Too many records wait.
+            StorageError: The journal is closed, or it belongs to another process.
+        """
         if self._process and self._process != os.getpid():  # its thread and connection stayed there
             raise StorageError(
                 "the journal of executions was begun in another process", hint="Open the registry after the fork."
@@ -108,7 +118,7 @@ class Journal(Generic[W]):
         with self._lock:
             if self._closed:
                 raise StorageError("the journal of executions is closed", hint="Open the registry again.")
-            if self._queue.qsize() >= MAX_WAITING:
+            if self._waiting >= MAX_WAITING:
                 raise OverloadedError(
                     f"{MAX_WAITING:,} executions wait to be recorded",
                     hint="The database is slow or busy; try again later.",
@@ -118,7 +128,8 @@ class Journal(Generic[W]):
                 self._process = os.getpid()
                 self._thread = threading.Thread(target=self._work, name="akatsuki-journal", daemon=True)
                 self._thread.start()
-            self._queue.put(entry)
+            self._waiting += len(entries)
+            self._queue.put(entries)
 
     def flush(self, timeout_s: float) -> bool:
         """Waits until all that was handed in before is settled.
@@ -174,42 +185,48 @@ class Journal(Generic[W]):
         finally:
             writer.close()
 
-    def _gather(self) -> tuple[list[_Entry], list[_Mark]]:
-        """All that waits, at most `MAX_BATCH`; it waits for the first."""
-        entries: list[_Entry] = []
+    def _gather(self) -> tuple[list[tuple[Prepared, W]], list[_Mark]]:
+        """All that waits, up to `MAX_BATCH` and the rest of a group; it waits for the first."""
+        entries: list[tuple[Prepared, W]] = []
+        marks: list[_Mark] = []
         item = self._queue.get()
-        while not isinstance(item, _Mark):
-            entries.append(item)
-            if len(entries) == MAX_BATCH:
-                return entries, []
+        while True:
+            if isinstance(item, _Mark):
+                marks.append(item)
+                break
+            entries += item
+            if len(entries) >= MAX_BATCH:
+                break
             try:
                 item = self._queue.get_nowait()
             except Empty:
-                return entries, []
-        return entries, [item]
+                break
+        with self._lock:
+            self._waiting -= len(entries)
+        return entries, marks
 
-    def _commit(self, writer: _Writer, entries: list[_Entry]) -> None:
+    def _commit(self, writer: _Writer, entries: list[tuple[Prepared, W]]) -> None:
         try:
-            refused = writer.write([each.prepared for each in entries])
+            refused = writer.write([prepared for prepared, _ in entries])
         except AkatsukiError as exc:
             self._warn(len(entries), exc)
-            self._tell([each.waiter for each in entries], exc)
+            self._tell([waiter for _, waiter in entries], exc)
             return
         except Exception as exc:  # a defect must not end the thread: everybody after would wait for ever
             log.exception("%d executions could not be recorded", len(entries))
             self._tell(
-                [each.waiter for each in entries],
+                [waiter for _, waiter in entries],
                 StorageError(f"the execution could not be recorded: {type(exc).__name__}: {exc}"),
             )
             return
         for position in reversed(refused):
-            entry = entries.pop(position)
+            _, waiter = entries.pop(position)
             self._tell(
-                [entry.waiter],
+                [waiter],
                 StorageError("the database refuses the record of an execution", hint="Its status or id is not valid."),
             )
         if entries:
-            self._tell([each.waiter for each in entries], None)
+            self._tell([waiter for _, waiter in entries], None)
 
     def _warn(self, lost: int, error: AkatsukiError) -> None:
         """Says it once in a while: a database that is away fails a thousand times in a second."""

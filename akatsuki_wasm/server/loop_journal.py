@@ -4,7 +4,7 @@ A row of the history takes SQLite some ten microseconds and no wait for the disk
 With a thread for that, it and the event loop would pass Python's lock to and fro, which takes several times as long. So
 what ends in one turn of the loop is written at its end, in one statement. What could wait is left to threads: the
 journal's, when another connection is writing or the database fails; and one that brings the log back into the
-database's file, which waits for the disk.
+database's file, which waits for the disk. On PostgreSQL the journal's thread is given the same groups.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import sqlite3
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from akatsuki_wasm.errors import AkatsukiError, StorageError
-from akatsuki_wasm.registry.execution_rows import driver_of, light, prepare, write_sqlite
+from akatsuki_wasm.registry.execution_rows import driver_of, light, write_sqlite
 from akatsuki_wasm.registry.journal import Journal
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class LoopJournal(Generic[W]):
         self._database, self._settled = database, settled
         self._loop = asyncio.get_running_loop()
         self._journal: Journal[W] = Journal(database, self._from_thread)
-        self._entries: list[tuple[ExecutionRecord, Prepared, W]] = []
+        self._entries: list[tuple[Prepared, W]] = []
         self._connection: PoolProxiedConnection | None = None
         self._rows = 0
         self._checkpoint: asyncio.Future[None] | None = None
@@ -66,13 +66,9 @@ class LoopJournal(Generic[W]):
         """Hands in a record; its waiter is settled later.
 
         Raises:
-            OverloadedError: Too many records wait.
-            StorageError: The record cannot be stored, or the journal is closed.
+            StorageError: The record cannot be stored.
         """
-        if not self._database.is_sqlite:
-            self._journal.submit(record, waiter)
-            return
-        self._entries.append((record, prepare(record, sqlite=True), waiter))
+        self._entries.append((self._journal.prepare(record), waiter))
         if len(self._entries) == 1:
             self._loop.call_soon(self._gather, 0)
 
@@ -87,8 +83,11 @@ class LoopJournal(Generic[W]):
         entries, self._entries = self._entries, []
         if not entries:
             return
+        if not self._database.is_sqlite:
+            self._hand_over(entries)
+            return
         try:
-            refused = write_sqlite(self._driver(), [prepared for _, prepared, _ in entries])
+            refused = write_sqlite(self._driver(), [prepared for prepared, _ in entries])
         except (sqlite3.Error, AkatsukiError) as exc:
             log.debug("the journal's thread goes on with %d executions: %s", len(entries), exc)
             if getattr(exc, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_BUSY:
@@ -96,21 +95,20 @@ class LoopJournal(Generic[W]):
             self._hand_over(entries)
             return
         for position in reversed(refused):
-            _, _, waiter = entries.pop(position)
+            _, waiter = entries.pop(position)
             self._settled([waiter], StorageError("the database refuses the record of an execution"))
         if entries:
-            self._settled([waiter for _, _, waiter in entries], None)
+            self._settled([waiter for _, waiter in entries], None)
         self._rows += len(entries)
         if self._rows >= CHECKPOINT_ROWS and (self._checkpoint is None or self._checkpoint.done()):
             self._rows = 0
             self._checkpoint = self._loop.run_in_executor(None, self._bring_back)
 
-    def _hand_over(self, entries: Sequence[tuple[ExecutionRecord, Prepared, W]]) -> None:
-        for record, _, waiter in entries:
-            try:
-                self._journal.submit(record, waiter)
-            except AkatsukiError as exc:
-                self._settled([waiter], exc)
+    def _hand_over(self, entries: Sequence[tuple[Prepared, W]]) -> None:
+        try:
+            self._journal.submit_all(entries)
+        except AkatsukiError as exc:
+            self._settled([waiter for _, waiter in entries], exc)
 
     def _driver(self) -> sqlite3.Connection:
         if self._connection is None:
