@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from fastapi import Request
 
+    from akatsuki_wasm.errors import AkatsukiError
+
 log = logging.getLogger(__name__)
 
 PATIENCE_S = 0.1
@@ -29,9 +31,12 @@ class RequestControl(Control):
 
     Args:
         request: Its body was read to the end when `listen` is called.
+
+    Attributes:
+        revoked: Why the user may not execute it any longer, where it is cancelled for that.
     """
 
-    __slots__ = ("_listener", "_request", "_timer", "_waiting")
+    __slots__ = ("_listener", "_request", "_timer", "_waiting", "revoked")
 
     def __init__(self, request: Request) -> None:
         super().__init__()
@@ -39,6 +44,12 @@ class RequestControl(Control):
         self._timer: asyncio.TimerHandle | None = None
         self._listener: asyncio.Task[None] | None = None
         self._waiting: asyncio.Task[object] | None = None
+        self.revoked: AkatsukiError | None = None
+
+    def revoke(self, error: AkatsukiError) -> None:
+        """As `cancel`, because of an error that is answered then."""
+        self.revoked = error
+        self.cancel()
 
     def cancel(self) -> None:
         """As `Control.cancel`; who waits for a slot leaves the queue."""

@@ -16,6 +16,7 @@ from akatsuki_wasm.contracts import MAX_TIMEOUT_MS, MIN_TIMEOUT_MS, BatchValue, 
 from akatsuki_wasm.errors import (
     AkatsukiError,
     ArgumentError,
+    ExecutionCancelled,
     ExecutionTimeout,
     PermissionDeniedError,
     RequestError,
@@ -40,6 +41,7 @@ from akatsuki_wasm.server.loop_journal import LoopJournal
 from akatsuki_wasm.server.quick_calls import QUICK_MS, QuickCalls
 from akatsuki_wasm.server.row_cache import Known, RowCache
 from akatsuki_wasm.server.threads import Threads
+from akatsuki_wasm.server.under_way import UnderWay
 from akatsuki_wasm.values.python import lower
 
 if TYPE_CHECKING:
@@ -166,7 +168,6 @@ class Executions:
         self._metrics = service.metrics
         self._loop = asyncio.get_running_loop()
         self._threads = Threads(service.admission.slots.slots)
-        self._controls: set[RequestControl] = set()
         self._tries: list[_Work] = []
         self._limits_known: dict[tuple[str, int, int, int], Limits] = {}
         self.bodies = Budget(BODIES * service.settings.max_body_bytes)
@@ -178,6 +179,7 @@ class Executions:
             if "akatsuki_execute" in each.hooks
         )
         self.rows = RowCache(service.registry, service.settings.fresh_ms)
+        self._under_way = UnderWay(self._executable)
         self.journal: LoopJournal[Waiter] = LoopJournal(service.registry.database, self._settled)
 
     def check_rate(self, user: User) -> None:
@@ -253,7 +255,7 @@ class Executions:
 
     def _to_thread(self, work: _Work) -> None:
         """Has a thread execute it."""
-        self._controls.add(work.control)
+        self._under_way.add(work.control, work.user, work.request.module_id)
         work.control.listen()
 
         def execute() -> None:
@@ -261,7 +263,7 @@ class Executions:
 
         def left(outcome: Outcome) -> None:
             self._threads.done()
-            self._controls.discard(work.control)
+            self._under_way.remove(work.control)
             if work.request.small:
                 digest, name = work.known.stored.digest, work.function.name
                 self._quick.tell(digest, name, outcome.executed.result, outcome.cpu_ms)
@@ -336,7 +338,7 @@ class Executions:
                 body = answers.encode(media, stored, function, result)
             output = summarise(result.value)
         except Exception as exc:  # noqa: BLE001 - recorded, then answered as the error that it is
-            error = exc
+            error = control.revoked if isinstance(exc, ExecutionCancelled) and control.revoked is not None else exc
             milliseconds = milliseconds or (time.perf_counter() - started) * 1e3
         status: ExecutionStatus = (
             "success" if error is None else "timeout" if isinstance(error, ExecutionTimeout) else "error"
@@ -374,17 +376,17 @@ class Executions:
     @property
     def under_way(self) -> int:
         """Executions that threads work on."""
-        return len(self._controls)
+        return len(self._under_way)
 
     def cancel_all(self) -> None:
         """Asks all executions under way to stop."""
-        for control in list(self._controls):
-            control.cancel()
+        self._under_way.cancel_all()
 
     async def stop(self) -> None:
         """Waits a moment for executions that were cancelled, then writes what the journal has."""
         deadline = self._loop.time() + STOP_S
-        while self._controls and self._loop.time() < deadline:
+        self._under_way.stop()
+        while self._under_way and self._loop.time() < deadline:
             await asyncio.sleep(0.02)
         if not await self.journal.close():
             log.error("the history of the last executions could not be written in time")

@@ -86,7 +86,45 @@ def test_a_change_holds_here_at_once_and_everywhere_within_the_stated_second(pla
         assert call(eve_there, disabled).json()["result"] == 1
 
 
-def test_what_is_under_way_ends_by_itself_and_what_waits_does_not_begin(tmp_path: Path) -> None:
+@pytest.mark.parametrize("place", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("change", ["disable", "delete", "hide"])
+def test_what_is_under_way_ends_within_the_stated_second_too(place: str, change: str, tmp_path: Path) -> None:
+    with (
+        two_services(place, tmp_path) as (here, there),
+        here.client(BOB) as owner,
+        there.client(EVE) as eve,
+        here.client(EVE) as eve_here,
+        ThreadPoolExecutor(3) as threads,
+    ):
+        module = upload(owner, CORE, name="spinning", isPublic=True)
+        other = upload(owner, CORE, name="other", isPublic=True)
+        went_on = threads.submit(call, eve, other, "spin", timeoutMs=3000)
+        spinning = [threads.submit(call, client, module, "spin", timeoutMs=30_000) for client in (eve, eve_here)]
+        until(lambda: there.service.executions.under_way == 2, "the executions did not begin")
+        until(lambda: here.service.executions.under_way == 1, "the execution did not begin")
+        time.sleep(0.3)
+        path = f"/api/modules/{module['id']}"
+        if change == "disable":
+            owner.post(f"{path}/disable").raise_for_status()
+        elif change == "delete":
+            owner.delete(path).raise_for_status()
+        else:
+            owner.post(f"{path}/share", json={"isPublic": False}).raise_for_status()
+        began = time.monotonic()
+        expected = (403, "permission-denied") if change == "disable" else (404, "not-found")
+        for each in spinning:
+            is_problem(each.result(), *expected)
+        assert time.monotonic() - began < STATED_S + 4  # the machine may be busy; it had most of 30 s left
+        is_problem(went_on.result(), 504, "timeout")
+        rows = there.service.registry.executions(EVE).list_own()
+        assert sorted((row.status, row.error_code) for row in rows) == [
+            *[("error", expected[1])] * 2,
+            ("timeout", "timeout"),
+        ]
+        assert there.service.executions.under_way == here.service.executions.under_way == 0
+
+
+def test_what_waits_does_not_begin_once_its_module_is_disabled(tmp_path: Path) -> None:
     """The one slot there is taken by an execution for longer than what is known of a module counts."""
     with (
         two_services("sqlite", tmp_path, execution_slots=1, fresh_ms=100) as (here, there),
@@ -96,7 +134,7 @@ def test_what_is_under_way_ends_by_itself_and_what_waits_does_not_begin(tmp_path
     ):
         module = upload(owner, CORE, name="spinning")
         slots = there.service.admission.slots
-        spinning = threads.submit(call, client, module, "spin", timeoutMs=2000)
+        spinning = threads.submit(call, client, upload(owner, CORE, name="other"), "spin", timeoutMs=2000)
         until(lambda: slots.free == 0, "the execution did not begin")
         waiting = threads.submit(call, client, module)
         until(lambda: slots.waiting == 1, "the other one did not wait")
