@@ -199,6 +199,7 @@ class Settings(BaseSettings):
         fresh_ms: How old what the service knows of a module may be: a disabled or deleted one stops executing within
             this time on every machine.
         stop_seconds: How long executions under way may go on when the service is to stop.
+        hang_seconds: How long a worker process of the service may be silent before another one takes its place.
         design_slots: Designs that a process of the service works on at once.
     """
 
@@ -256,6 +257,7 @@ class Settings(BaseSettings):
     retention_days: int | None = Field(default=None, ge=1)
     fresh_ms: int = Field(default=500, ge=0, le=1000)
     stop_seconds: float = Field(default=10.0, ge=0, le=600)
+    hang_seconds: float = Field(default=30.0, ge=2, le=600)
     design_slots: int = Field(default=2, ge=1, le=64)
 
     @field_validator(*_COMMA_LISTS, mode="before")

@@ -5,12 +5,14 @@ The first three are open file descriptors; the settings are in the environment.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
 import socket
 import sys
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from akatsuki_wasm.cli.exits import guard
@@ -18,6 +20,7 @@ from akatsuki_wasm.config import load_settings
 from akatsuki_wasm.server.options import Options
 from akatsuki_wasm.server.service_log import configure
 from akatsuki_wasm.server.serving import serve
+from akatsuki_wasm.server.workers import BEAT_SECONDS
 
 if TYPE_CHECKING:
     from akatsuki_wasm.server.serving import StoppingServer
@@ -28,14 +31,18 @@ def run(listener: int, ready: int, alive: int, options: Options) -> None:
 
     Args:
         listener: Descriptor of the bound socket.
-        ready: Of the pipe to say through that it answers.
+        ready: Of the pipe to say through that it answers, again and again.
         alive: Of the pipe that ends with the process that started it.
         options: How it serves.
     """
+    os.set_blocking(ready, False)
+    os.set_inheritable(ready, False)
 
     def started() -> None:
-        os.write(ready, b"1")
-        os.close(ready)
+        """Says that it answers, and from then on that it is alive: from the event loop, as what hangs is that."""
+        with suppress(BlockingIOError, BrokenPipeError):  # nobody reads: the one that started it is busy, or gone
+            os.write(ready, b"1")
+        asyncio.get_running_loop().call_later(BEAT_SECONDS, started)
 
     def watch(server: StoppingServer) -> None:
         def wait() -> None:

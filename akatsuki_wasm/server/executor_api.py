@@ -40,10 +40,7 @@ class _Route(APIRoute):
         if scope["method"] != "POST":
             await super().handle(scope, receive, send)  # refuses it
             return
-        try:
-            response = await execute(Request(scope, receive, send))
-        except AkatsukiError as exc:
-            response = problems.answer(exc)
+        response = await execute(Request(scope, receive, send))
         await response(scope, receive, send)
 
 

@@ -1,7 +1,8 @@
 """Several processes of the service on one socket: started, watched, started again when one dies, stopped together.
 
 Each worker is a new process: threads and native libraries of this one are not copied into it. It says through a pipe
-that it answers; and it stops by itself when another pipe ends, which happens when this process dies in whatever way.
+that it answers, and goes on saying so; one that is silent for `Settings.hang_seconds` is killed. And it stops by itself
+when another pipe ends, which happens when this process dies in whatever way.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ log = logging.getLogger(__name__)
 
 KILL_SECONDS = 15.0
 """How much longer than `Settings.stop_seconds` workers have to stop before they are killed."""
+BEAT_SECONDS = 0.5
+"""How often a worker says that it is alive."""
 LONGEST_PAUSE = 5.0
 """Before a worker that keeps dying is started again, seconds."""
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
@@ -45,6 +48,7 @@ class _Worker:
         process: The process, or None between two.
         ready: The pipe that it says it answers through.
         answers: Whether it did.
+        heard: When it said so last, monotonic seconds.
         began: When it was started, monotonic seconds.
         deaths: In a row, none of which lived long.
         again_at: When to start it again.
@@ -53,6 +57,7 @@ class _Worker:
     process: subprocess.Popen[bytes] | None = None
     ready: int = -1
     answers: bool = False
+    heard: float = 0.0
     began: float = 0.0
     deaths: int = 0
     again_at: float = 0.0
@@ -89,6 +94,7 @@ class Supervisor:
         self._environment: dict[str, str] = {}
         self._signal: int = 0
         self._one_answered = self._all_answered = False
+        self._looked = time.monotonic()
         self._alive, self._alive_here = os.pipe()
         self._wake, self._wake_here = os.pipe()
 
@@ -128,6 +134,7 @@ class Supervisor:
         self._start(self._workers[0])
         while not self._signal:
             self._wait()
+            self._kill_silent()
             for worker in self._workers:
                 code = None if worker.process is None else worker.process.poll()
                 if code is not None:
@@ -145,14 +152,31 @@ class Supervisor:
     def _wait(self) -> None:
         """Until a worker says something, one ends, a signal comes, or it is time to start one again."""
         pipes = [worker.ready for worker in self._workers if worker.ready >= 0]
-        readable, _, _ = select.select([self._wake, *pipes], [], [], 0.5)
+        readable, _, _ = select.select([self._wake, *pipes], [], [], BEAT_SECONDS)
+        now, before = time.monotonic(), self._looked
+        self._looked = now
         for worker in self._workers:
             if worker.ready in readable:
-                worker.answers = os.read(worker.ready, 1) == b"1"
-                self._one_answered = self._one_answered or worker.answers
-                self._close(worker)
+                if os.read(worker.ready, 1024):
+                    worker.answers, worker.heard = True, now
+                    self._one_answered = True
+                else:
+                    self._close(worker)
+            elif now - before > 4 * BEAT_SECONDS:  # this process itself was held up, and maybe all were
+                worker.heard = now
         if self._wake in readable:
             os.read(self._wake, 4096)
+
+    def _kill_silent(self) -> None:
+        """Kills workers that hang; like any other that ends, each is started again."""
+        longest = self._settings.hang_seconds
+        for worker in self._workers:
+            if worker.process is not None and worker.answers and time.monotonic() - worker.heard > longest:
+                log.error(
+                    "worker %d has not said for %g s that it is alive, and is killed", worker.process.pid, longest
+                )
+                worker.process.kill()
+                worker.answers = False
 
     def _start(self, worker: _Worker) -> None:
         worker.ready, theirs = os.pipe()

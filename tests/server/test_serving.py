@@ -170,6 +170,25 @@ def test_a_killed_worker_comes_back_and_a_token_opens_one_session_whoever_is_ask
         assert free(service.url)
 
 
+def test_a_worker_that_hangs_is_killed_and_another_takes_its_place() -> None:
+    with serving("--workers", "2", HANG_SECONDS="2") as service:
+        first = service.workers()
+        token = local_token()
+        time.sleep(4)  # those that say that they are alive are left alone
+        assert service.workers() == first
+        os.kill(first[0], signal.SIGSTOP)
+        deadline = time.monotonic() + 60
+        while first[0] in service.workers() or len(service.workers()) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        log = service.log.read_text()
+        assert f"worker {first[0]} has not said for 2 s that it is alive, and is killed" in log
+        assert "a worker ended with code -9; another is started in its place" in log
+        for _ in range(8):
+            assert me(service.url, token, timeout=60).status_code == 200
+        assert service.stop(signal.SIGTERM) == 0
+
+
 def test_a_worker_that_nobody_watches_any_more_stops_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AKATSUKI_JWT_SECRET", SECRET)
     ready, theirs = os.pipe()
