@@ -60,10 +60,11 @@ class RequestControl(Control):
 
     def listen(self) -> None:
         """From now on, a client that goes away cancels the execution."""
-        if self._timer is None:
+        if self._timer is None and self._listener is None:
             self._timer = asyncio.get_running_loop().call_later(PATIENCE_S, self._begin_listening)
 
     def _begin_listening(self) -> None:
+        self._timer = None
         self._listener = asyncio.get_running_loop().create_task(self._gone())
 
     async def _gone(self) -> None:
@@ -95,7 +96,10 @@ class RequestControl(Control):
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._listener is not None:
-            self._listener.cancel()
+        # Both hold this one: they are given up, so that it goes with its request.
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            listener.cancel()

@@ -320,7 +320,7 @@ class Executions:
         try:
             call, summary = _call(function, request)
         except Exception as exc:  # noqa: BLE001 - answered as the error that it is
-            return Outcome(None, Executed(None, stored, error=exc))
+            return Outcome(None, Executed(None, stored, error=_without_frames(exc)))
         row_id, executed_at, started = execution_id(), now(), time.perf_counter()
         error: Exception | None = None
         result: ExecutionResult | None = None
@@ -338,7 +338,8 @@ class Executions:
                 body = answers.encode(media, stored, function, result)
             output = summarise(result.value)
         except Exception as exc:  # noqa: BLE001 - recorded, then answered as the error that it is
-            error = control.revoked if isinstance(exc, ExecutionCancelled) and control.revoked is not None else exc
+            revoked = control.revoked if isinstance(exc, ExecutionCancelled) else None
+            error = _without_frames(revoked or exc)
             milliseconds = milliseconds or (time.perf_counter() - started) * 1e3
         status: ExecutionStatus = (
             "success" if error is None else "timeout" if isinstance(error, ExecutionTimeout) else "error"
@@ -417,6 +418,19 @@ def _call(function: Function, request: ExecuteRequest) -> tuple[Call | BatchCall
         return call, f"{call.rows} rows"
     lowered = tuple(lower(param, value) for param, value in zip(function.params, values, strict=True))
     return Call(function.name, lowered), summarise_arguments(function, lowered)
+
+
+def _without_frames(error: Exception) -> Exception:
+    """One of ours without where it was raised, which nobody asks for; a defect as it is.
+
+    The frames hold the call, the call its end, and that the error: a cycle, which would keep all that the call had in
+    memory until Python's collector finds it.
+    """
+    each: BaseException | None = error if isinstance(error, AkatsukiError) else None
+    while each is not None:
+        each.__traceback__ = None
+        each = each.__cause__ or each.__context__
+    return error
 
 
 def _denied(user: User, stored: StoredModule) -> PermissionDeniedError:

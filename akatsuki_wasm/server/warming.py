@@ -69,4 +69,4 @@ def settle_process() -> None:
             log.debug("%s is not installed", name)
     gc.collect()
     gc.freeze()
-    gc.set_threshold(NEW_OBJECTS, 20, 20)
+    gc.set_threshold(NEW_OBJECTS)

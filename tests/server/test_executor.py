@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
@@ -18,6 +20,7 @@ from wasmtime import wat2wasm
 from akatsuki_wasm import manifest as manifests
 from akatsuki_wasm.contracts import Artifact, ExecutionResult, StoredModule, UploadTarget, User
 from akatsuki_wasm.hookspecs import hookimpl
+from akatsuki_wasm.server.execution import Executed, ExecuteRequest
 
 from .server_kit import ADA, BOB, EVE, is_problem, running
 
@@ -437,3 +440,35 @@ def test_the_endpoint_is_for_posts(service: Running) -> None:
 def test_ids_of_nothing(service: Running) -> None:
     with service.client(BOB) as client:
         is_problem(call(client, str(uuid4()), "add", [1, 2]), 404, "not-found")
+
+
+@pytest.mark.parametrize(
+    ("function", "args", "more", "status"),
+    [
+        ("add", [1, 2], {}, 200),
+        ("add", [1, "x"], {}, 422),
+        ("fall", [], {}, 422),
+        ("spin", [], {"timeoutMs": 150}, 504),
+    ],
+)
+def test_a_call_is_gone_when_it_is_answered(
+    service: Running, function: str, args: list[Any], more: dict[str, Any], status: int
+) -> None:
+    """Without the collector of cycles: what a call had in memory, an image or a column, would wait for that."""
+    stored = store(service, BOB)
+    with service.client(BOB) as client:
+        call(client, stored, function, args, **more)
+        gc.collect()
+        gc.disable()
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        try:
+            for _ in range(4):
+                assert call(client, stored, function, args, **more).status_code == status
+            time.sleep(0.05)  # the service's thread is done with the last one
+            gc.collect()
+            left = [type(each).__name__ for each in gc.garbage if isinstance(each, (Executed, ExecuteRequest))]
+        finally:
+            gc.set_debug(0)
+            gc.garbage.clear()
+            gc.enable()
+    assert left == []
