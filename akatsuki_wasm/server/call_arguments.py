@@ -15,7 +15,7 @@ from akatsuki_wasm.values.from_json import from_json
 
 if TYPE_CHECKING:
     from akatsuki_wasm.contracts import Function, Parameter
-    from akatsuki_wasm.server.execution import ExecuteRequest
+    from akatsuki_wasm.server.calls import ExecuteRequest
 
 MAX_MEGAPIXELS = 64.0
 """Largest image that is decoded: 256 MB as RGBA, however few bytes its file has."""

@@ -8,50 +8,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from akatsuki_wasm.contracts import MAX_TIMEOUT_MS, MIN_TIMEOUT_MS, BatchValue, Call, Function
-from akatsuki_wasm.errors import (
-    AkatsukiError,
-    ArgumentError,
-    ExecutionCancelled,
-    ExecutionTimeout,
-    PermissionDeniedError,
-    RequestError,
-)
-from akatsuki_wasm.execution import (
-    MAX_ERRORS,
-    kind_of,
-    limits_of,
-    raise_row_errors,
-    say,
-    summarise,
-    summarise_arguments,
-)
+from akatsuki_wasm.contracts import MAX_TIMEOUT_MS, MIN_TIMEOUT_MS
+from akatsuki_wasm.errors import AkatsukiError, ExecutionTimeout, PermissionDeniedError, RequestError
+from akatsuki_wasm.execution import limits_of
 from akatsuki_wasm.registry import policy
-from akatsuki_wasm.registry.journal import ExecutionRecord, execution_id
-from akatsuki_wasm.registry.models import now
 from akatsuki_wasm.sandbox.plans import function_not_found
-from akatsuki_wasm.server import answers
 from akatsuki_wasm.server.bodies import Budget
-from akatsuki_wasm.server.call_arguments import bound_arguments
+from akatsuki_wasm.server.calls import Executed, ExecuteRequest, Outcome, Work, execute
 from akatsuki_wasm.server.loop_journal import LoopJournal
 from akatsuki_wasm.server.quick_calls import QUICK_MS, QuickCalls
 from akatsuki_wasm.server.row_cache import Known, RowCache
 from akatsuki_wasm.server.threads import Threads
 from akatsuki_wasm.server.under_way import UnderWay
-from akatsuki_wasm.values.python import lower
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from uuid import UUID
 
-    from akatsuki_wasm.contracts import BatchCall, ExecutionResult, Limits, StoredModule, User
-    from akatsuki_wasm.execution import OnError
+    from akatsuki_wasm.contracts import Limits, StoredModule, User
     from akatsuki_wasm.pipeline import Pipeline
-    from akatsuki_wasm.registry.models import ExecutionStatus
     from akatsuki_wasm.server.admission import Admission
     from akatsuki_wasm.server.disconnects import RequestControl
     from akatsuki_wasm.server.quotas import Quotas
@@ -65,85 +42,6 @@ MAX_LIMITS = 1_000
 """Combinations of a module's limits and a call's that are kept."""
 STOP_S = 5.0
 """How long executions that were cancelled are waited for; they look every 30 ms."""
-
-
-@dataclass(slots=True)
-class ExecuteRequest:
-    """One call as the client asks for it. Not changed once it is made, though not frozen: that takes longer to make.
-
-    Attributes:
-        module_id: Which module.
-        function: snake_case or kebab-case.
-        args: By position, or by name, as JSON gave them.
-        timeout_ms: None for the module's own.
-        files: Bytes of image files by parameter; the name ``""`` is the function's first image parameter.
-        columns: The body is an Arrow stream of columns, which are applied as a batch; else None.
-        on_error: What becomes of rows of a batch that fail.
-        accept: The ``Accept`` header.
-        small: Whether it came in a few bytes of JSON.
-    """
-
-    module_id: UUID
-    function: str
-    args: Sequence[Any] | Mapping[str, Any] = ()
-    timeout_ms: int | None = None
-    files: Mapping[str, bytes] = field(default_factory=dict)
-    columns: bytes | None = None
-    on_error: OnError = "raise"
-    accept: str = ""
-    small: bool = False
-
-
-@dataclass(slots=True)
-class Executed:
-    """How a call ended. Where it began, the history has it. Not changed once it is made.
-
-    Attributes:
-        id: The history row's; None where the execution did not begin.
-        stored: The module.
-        media_type: Of the body.
-        body: The answer; empty where it failed.
-        result: What it cost, or None where it failed.
-        error: Why it failed, or None.
-    """
-
-    id: UUID | None
-    stored: StoredModule
-    media_type: str = answers.JSON
-    body: bytes = b""
-    result: ExecutionResult | None = None
-    error: Exception | None = None
-
-
-class Outcome(NamedTuple):
-    """An execution for the history, None where it did not begin, and for who asked."""
-
-    record: ExecutionRecord | None
-    executed: Executed
-    cpu_ms: float = 0.0
-
-
-class _Work(NamedTuple):
-    """An execution that was admitted.
-
-    Attributes:
-        user: Who asks.
-        known: The module.
-        function: Of it.
-        limits: Its own, whatever it is tried under first.
-        request: What was asked for.
-        control: Cancels it.
-        done: Gets how it ended.
-    """
-
-    user: User
-    known: Known
-    function: Function
-    limits: Limits
-    request: ExecuteRequest
-    control: RequestControl
-    done: asyncio.Future[Executed]
-
 
 Waiter = tuple["asyncio.Future[Executed]", Executed]
 
@@ -168,7 +66,7 @@ class Executions:
         self._metrics = service.metrics
         self._loop = asyncio.get_running_loop()
         self._threads = Threads(service.admission.slots.slots)
-        self._tries: list[_Work] = []
+        self._tries: list[Work] = []
         self._limits_known: dict[tuple[str, int, int, int], Limits] = {}
         self.bodies = Budget(BODIES * service.settings.max_body_bytes)
         self._quick = QuickCalls(service.settings.module_cache_size)
@@ -221,7 +119,7 @@ class Executions:
             except BaseException:
                 self._admission.leave(user, stored.owner_type, 0.0)
                 raise
-        work = _Work(user, known, function, limits, request, control, self._loop.create_future())
+        work = Work(user, known, function, limits, request, control, self._loop.create_future())
         if self._may_be_quick and request.small and self._quick.expects(stored.digest, function.name):
             self._tries.append(work)
             if len(self._tries) == 1:
@@ -244,22 +142,22 @@ class Executions:
             else:
                 self._settle_one(work, outcome)
 
-    def _try(self, work: _Work) -> Outcome | None:
+    def _try(self, work: Work) -> Outcome | None:
         """Executes on the event loop; None where that did not succeed, and a thread has to do it."""
-        outcome = self._execute(work, self._quick.limits(work.limits))
+        outcome = execute(self._pipeline, work, self._quick.limits(work.limits))
         if isinstance(outcome.executed.error, ExecutionTimeout) and outcome.cpu_ms < QUICK_MS:
             return None  # other threads had the processor, and it had no time: that says nothing of the function
         digest, name = work.known.stored.digest, work.function.name
         self._quick.tell(digest, name, outcome.executed.result, outcome.cpu_ms)
         return None if outcome.executed.error is not None else outcome
 
-    def _to_thread(self, work: _Work) -> None:
+    def _to_thread(self, work: Work) -> None:
         """Has a thread execute it."""
         self._under_way.add(work.control, work.user, work.request.module_id)
         work.control.listen()
 
-        def execute() -> None:
-            self._tell_loop(left, self._execute(work, work.limits))
+        def run() -> None:
+            self._tell_loop(left, execute(self._pipeline, work, work.limits))
 
         def left(outcome: Outcome) -> None:
             self._threads.done()
@@ -269,9 +167,9 @@ class Executions:
                 self._quick.tell(digest, name, outcome.executed.result, outcome.cpu_ms)
             self._settle_one(work, outcome)
 
-        self._threads.run(execute)
+        self._threads.run(run)
 
-    def _settle_one(self, work: _Work, outcome: Outcome) -> None:
+    def _settle_one(self, work: Work, outcome: Outcome) -> None:
         """Gives the slot back and sends the record to the journal, which ends the waiting."""
         record, executed, done = outcome.record, outcome.executed, work.done
         seconds = 0.0 if record is None else record.execution_time_ms / 1e3
@@ -309,58 +207,6 @@ class Executions:
                 self._limits_known.clear()
             self._limits_known[key] = found
         return found
-
-    # ------------------------------------------------------------ on a thread
-
-    def _execute(self, work: _Work, limits: Limits) -> Outcome:
-        """Executes; the record is None where it did not begin, because the arguments do not fit."""
-        user, known, function, _, request, control, _ = work
-        stored = known.stored
-        batch, cpu = request.columns is not None, time.thread_time()
-        try:
-            call, summary = _call(function, request)
-        except Exception as exc:  # noqa: BLE001 - answered as the error that it is
-            return Outcome(None, Executed(None, stored, error=_without_frames(exc)))
-        row_id, executed_at, started = execution_id(), now(), time.perf_counter()
-        error: Exception | None = None
-        result: ExecutionResult | None = None
-        media, body = answers.media_type(request.accept, function, batch=batch), b""
-        output, milliseconds, memory = "", 0.0, 0
-        try:
-            result = self._pipeline.execute(known.executable, call, limits, control)
-            milliseconds, memory = float(result.execution_time_ms), int(result.memory_used_bytes)
-            if isinstance(result.value, BatchValue):
-                if request.on_error == "raise":
-                    raise_row_errors(result.value)
-                errors = request.on_error == "collect"
-                body = answers.encode_batch(media, stored, function, result, errors=errors)
-            else:
-                body = answers.encode(media, stored, function, result)
-            output = summarise(result.value)
-        except Exception as exc:  # noqa: BLE001 - recorded, then answered as the error that it is
-            revoked = control.revoked if isinstance(exc, ExecutionCancelled) else None
-            error = _without_frames(revoked or exc)
-            milliseconds = milliseconds or (time.perf_counter() - started) * 1e3
-        status: ExecutionStatus = (
-            "success" if error is None else "timeout" if isinstance(error, ExecutionTimeout) else "error"
-        )
-        record = ExecutionRecord(
-            id=row_id,
-            module_id=stored.id,
-            user=user,
-            function_name=function.name,
-            status=status,
-            execution_time_ms=milliseconds,
-            memory_used_bytes=memory,
-            cache_hit=result is not None and result.cache_hit,
-            input_summary=summary,
-            output_summary=output,
-            error_message=None if error is None else say(error),
-            error_code=None if error is None else kind_of(error),
-            executed_at=executed_at,
-        )
-        cpu_ms = (time.thread_time() - cpu) * 1e3
-        return Outcome(record, Executed(row_id, stored, media, body, result, error), cpu_ms)
 
     # ------------------------------------------------------------ ends
 
@@ -402,35 +248,6 @@ def _settle(waiters: Sequence[Waiter], error: AkatsukiError | None) -> None:
             future.set_result(executed)
         else:
             future.set_exception(error)
-
-
-def _call(function: Function, request: ExecuteRequest) -> tuple[Call | BatchCall, str]:
-    """The call for the plugins, and its arguments for the history."""
-    values = bound_arguments(function, request)
-    if request.columns is not None:
-        from akatsuki_wasm.values.columns import is_batch, lower_batch
-
-        if not is_batch(function, values):
-            raise ArgumentError(
-                f"no argument of {function.name} is a column", hint="Name the stream's columns as its parameters."
-            )
-        call = lower_batch(function, values, max_errors=MAX_ERRORS[request.on_error])
-        return call, f"{call.rows} rows"
-    lowered = tuple(lower(param, value) for param, value in zip(function.params, values, strict=True))
-    return Call(function.name, lowered), summarise_arguments(function, lowered)
-
-
-def _without_frames(error: Exception) -> Exception:
-    """One of ours without where it was raised, which nobody asks for; a defect as it is.
-
-    The frames hold the call, the call its end, and that the error: a cycle, which would keep all that the call had in
-    memory until Python's collector finds it.
-    """
-    each: BaseException | None = error if isinstance(error, AkatsukiError) else None
-    while each is not None:
-        each.__traceback__ = None
-        each = each.__cause__ or each.__context__
-    return error
 
 
 def _denied(user: User, stored: StoredModule) -> PermissionDeniedError:

@@ -20,9 +20,9 @@ from akatsuki_wasm.errors import AkatsukiError, RequestError
 from akatsuki_wasm.execution import OnError
 from akatsuki_wasm.server import arrow_bodies, problems
 from akatsuki_wasm.server.bodies import Announced, announced, parse_object, read_body
+from akatsuki_wasm.server.calls import Executed, ExecuteRequest
 from akatsuki_wasm.server.dependencies import caller_of, service_of
 from akatsuki_wasm.server.disconnects import RequestControl
-from akatsuki_wasm.server.execution import Executed, ExecuteRequest
 from akatsuki_wasm.server.executor_document import OPERATION
 from akatsuki_wasm.server.forms import read_form
 from akatsuki_wasm.server.routing import Router

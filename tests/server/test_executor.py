@@ -20,7 +20,7 @@ from wasmtime import wat2wasm
 from akatsuki_wasm import manifest as manifests
 from akatsuki_wasm.contracts import Artifact, ExecutionResult, StoredModule, UploadTarget, User
 from akatsuki_wasm.hookspecs import hookimpl
-from akatsuki_wasm.server.execution import Executed, ExecuteRequest
+from akatsuki_wasm.server.calls import Executed, ExecuteRequest
 
 from .server_kit import ADA, BOB, EVE, is_problem, running
 
