@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from typing import TYPE_CHECKING, Any
 
 from akatsuki_wasm.contracts import MAX_TIMEOUT_MS, MIN_TIMEOUT_MS
@@ -40,6 +41,8 @@ BODIES = 8
 """How many of the largest bodies may be in memory at once."""
 MAX_LIMITS = 1_000
 """Combinations of a module's limits and a call's that are kept."""
+TURN_S = 0.02
+"""How long the event loop executes before it looks at what else there is."""
 STOP_S = 5.0
 """How long executions that were cancelled are waited for; they look every 30 ms."""
 
@@ -135,12 +138,17 @@ class Executions:
         each execution takes twice as long.
         """
         tries, self._tries = self._tries, []
-        for work in tries:
+        until = time.monotonic() + TURN_S
+        for position, work in enumerate(tries, 1):
             outcome = self._try(work)
             if outcome is None:
                 self._to_thread(work)
             else:
                 self._settle_one(work, outcome)
+            if position < len(tries) and time.monotonic() > until:  # they are not as quick as they were
+                self._tries = tries[position:]
+                self._loop.call_soon(self._try_all)
+                return
 
     def _try(self, work: Work) -> Outcome | None:
         """Executes on the event loop; None where that did not succeed, and a thread has to do it."""

@@ -20,6 +20,7 @@ from wasmtime import wat2wasm
 from akatsuki_wasm import manifest as manifests
 from akatsuki_wasm.contracts import Artifact, ExecutionResult, StoredModule, UploadTarget, User
 from akatsuki_wasm.hookspecs import hookimpl
+from akatsuki_wasm.server import execution
 from akatsuki_wasm.server.calls import Executed, ExecuteRequest
 
 from .server_kit import ADA, BOB, EVE, is_problem, running
@@ -393,7 +394,11 @@ def test_what_is_not_quick_this_time_is_done_on_a_thread_under_its_own_limits(se
     assert (statuses.count("success"), statuses.count("timeout"), statuses.count("error")) == (40, 1, 1)
 
 
-def test_those_that_come_at_once_are_answered_each_for_itself(service: Running) -> None:
+@pytest.mark.parametrize("turn_s", [execution.TURN_S, 0.0])
+def test_those_that_come_at_once_are_answered_each_for_itself(
+    service: Running, turn_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(execution, "TURN_S", turn_s)
     wasm = bytes(wat2wasm(SOMETIMES))
     registry = service.service.registry
     sometimes = registry.store(Artifact(wasm, manifests.for_binary(wasm)), UploadTarget("sometimes", registry, BOB))
