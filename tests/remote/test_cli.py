@@ -211,7 +211,7 @@ def test_an_execution_ends_with_its_client(service: Running, run: Run, tmp_path:
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
-        until(lambda: service.service.executions._controls, 60)
+        until(lambda: service.service.executions.under_way, 60)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
         assert (process.returncode, "interrupted" in err) == (130, True)
