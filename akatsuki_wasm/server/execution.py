@@ -135,7 +135,7 @@ class Executions:
         """Executes on the event loop what came in one turn of it, one right after the other.
 
         So the processor keeps what it needs for that; in turns with the reading of requests and the writing of answers
-        each execution takes twice as long.
+        each request of 32 clients was seen to take half as long again.
         """
         tries, self._tries = self._tries, []
         until = time.monotonic() + TURN_S
