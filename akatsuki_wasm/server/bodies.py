@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from starlette.requests import ClientDisconnect
@@ -11,6 +12,8 @@ from starlette.requests import ClientDisconnect
 from akatsuki_wasm.errors import OverloadedError, QuotaError, RequestError, RequestTooLargeError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from fastapi import Request
 
     from akatsuki_wasm.contracts import User
@@ -105,8 +108,9 @@ class Budget:
         self.total, self.used = total, 0
         self._users: dict[int, int] = {}
 
-    def holding(self, user: User, size: int) -> _Held:
-        """Counts a body from before it is read until nothing of it is needed any more: a context.
+    @contextmanager
+    def holding(self, user: User, size: int) -> Iterator[None]:
+        """Counts a body from before it is read until nothing of it is needed any more.
 
         Raises:
             QuotaError: The user's bodies take more than half of all memory for them.
@@ -126,30 +130,15 @@ class Budget:
             )
         self.used += size
         self._users[key] = mine
-        return _Held(self, key, size)
-
-    def give_back(self, user: int, size: int) -> None:
-        """Ends what `holding` began."""
-        self.used -= size
-        left = self._users[user] - size
-        if left:
-            self._users[user] = left
-        else:
-            del self._users[user]
-
-
-class _Held:
-    """A body that counts until this context ends."""
-
-    __slots__ = ("_budget", "_size", "_user")
-
-    def __init__(self, budget: Budget, user: int, size: int) -> None:
-        self._budget, self._user, self._size = budget, user, size
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, *raised: object) -> None:
-        self._budget.give_back(self._user, self._size)
+        try:
+            yield
+        finally:
+            self.used -= size
+            left = self._users[key] - size
+            if left:
+                self._users[key] = left
+            else:
+                del self._users[key]
 
 
 def too_large(limit: int) -> RequestTooLargeError:

@@ -367,12 +367,17 @@ def test_threads_and_forked_processes_make_ids_of_their_own() -> None:
         threads = {each for many in pool.map(lambda _: [execution_id() for _ in range(300)], range(4)) for each in many}
     assert len(threads) == 1_200
     reading, writing = os.pipe()
-    if os.fork() == 0:
-        os.write(writing, b"".join(execution_id().bytes[8:] for _ in range(50)))
-        os._exit(0)
-    os.wait()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.write(writing, b"".join(execution_id().bytes[8:] for _ in range(50)))
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    os.close(writing)
     theirs = os.read(reading, 400)
     ours = {execution_id().bytes[8:] for _ in range(50)}
+    os.close(reading)
     assert len(theirs) == 400
     assert not ours & {theirs[start : start + 8] for start in range(0, 400, 8)}
 
