@@ -99,7 +99,11 @@ async def _refused(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, HTTPException)  # noqa: S101 - registered for that class
     if exc.status_code == 404:
         return problems.answer(NotFoundError(f"there is no {request.url.path[:200]}", hint="See /openapi.json."))
-    response = problems.answer(RequestError(str(exc.detail), hint="See /openapi.json."))
+    what = str(exc.detail)
+    if exc.status_code == 405:
+        allowed = (exc.headers or {}).get("Allow", "another method")
+        what = f"{request.method[:20]} is not for {request.url.path[:200]}: expected {allowed}"
+    response = problems.answer(RequestError(what, hint="See /openapi.json."))
     if exc.status_code != 400:
         response.status_code = exc.status_code
     for name, value in (exc.headers or {}).items():

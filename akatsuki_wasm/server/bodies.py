@@ -166,7 +166,8 @@ def parse_object(body: bytes, what: str = "the body") -> dict[str, Any]:
         raise RequestError(f"{what} is nested too deeply", hint=hint) from None
     except json.JSONDecodeError as exc:
         raise RequestError(
-            f"{what} is not JSON: {exc.msg.lower()} at line {exc.lineno}, column {exc.colno}", hint=hint
+            f"{what} is not JSON: {exc.msg.lower().removesuffix(' at')} at line {exc.lineno}, column {exc.colno}",
+            hint=hint,
         ) from exc
     except UnicodeDecodeError as exc:
         raise RequestError(f"{what} is not UTF-8", hint=hint) from exc

@@ -38,6 +38,7 @@ def test_a_user_has_half_of_the_memory_for_bodies_and_all_have_no_more_than_ther
         (b"\xef\xbb\xbf{}", "UTF-8 BOM"),
         (b"{} {}", "extra data at line 1, column 4"),
         (b'{"a": 1', "is not JSON"),
+        (b'{"a', "is not JSON: unterminated string starting at line 1, column 2"),
         ('{"a": 1}'.encode("utf-16"), "is not UTF-8"),
     ],
 )

@@ -440,6 +440,7 @@ def test_the_endpoint_is_for_posts(service: Running) -> None:
     with service.client(BOB) as client:
         response = client.get(PATH)
         assert (response.status_code, response.headers["Allow"]) == (405, "POST")
+        assert response.json()["detail"] == f"GET is not for {PATH}: expected POST"
 
 
 def test_ids_of_nothing(service: Running) -> None:
